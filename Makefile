@@ -1,0 +1,71 @@
+# make verify   creates .venv on first use, then runs the main job on all theorems (quick profile)
+# make test     the same, then lint, types, layers and the test suite
+# Another interpreter: make verify PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two cores, two workers: more threads only make small linear algebra slower.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+# A stamp is named after what it stands for: interpreter, place, declared dependencies. It is written last,
+# so an interrupted installation is repeated; a changed pyproject.toml or PYTHON is a new stamp.
+FINGERPRINT := $(shell $(PYTHON) -c 'import hashlib, os, sys; \
+  sys.version_info[:2] in ((3, 11), (3, 12), (3, 13)) or sys.exit(1); \
+  place = hashlib.sha256((sys.version + sys.base_prefix + os.getcwd()).encode()).hexdigest()[:12]; \
+  print(place, hashlib.sha256(open("pyproject.toml", "rb").read()).hexdigest()[:12])' 2>/dev/null)
+PLACE := $(word 1,$(FINGERPRINT))
+DEPENDENCIES := $(word 2,$(FINGERPRINT))
+CREATED := $(VENV)/created-$(PLACE).stamp
+USER_READY := $(VENV)/user-$(PLACE)-$(DEPENDENCIES).stamp
+DEVELOPER_READY := $(VENV)/developer-$(PLACE)-$(DEPENDENCIES).stamp
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: verify test check lint types layers suite clean
+.DELETE_ON_ERROR:
+
+verify: $(USER_READY)
+	@$(ONE_THREAD) $(BIN)/provenet verify --profile quick
+
+test: check
+	@$(MAKE) --no-print-directory verify
+	@$(MAKE) --no-print-directory suite
+
+check: lint types layers
+
+lint: $(DEVELOPER_READY)
+	@echo "format and lint (ruff)"
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+
+types: $(DEVELOPER_READY)
+	@echo "types (mypy, strict)"
+	@$(BIN)/mypy --no-error-summary
+
+layers: $(DEVELOPER_READY)
+	@echo "layers (import-linter)"
+	@$(BIN)/lint-imports --no-cache > $(VENV)/layers.txt || { cat $(VENV)/layers.txt; exit 1; }
+
+suite: $(DEVELOPER_READY)
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadscope -q
+
+$(CREATED):
+	@test -n "$(FINGERPRINT)" || { echo "provenet needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is not one:" \
+	  "try make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@echo "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(USER_READY): $(CREATED)
+	@echo "installing provenet and its dependencies (about 700 MB, about a minute; once)"
+	@rm -f $(VENV)/user-*.stamp $(VENV)/developer-*.stamp
+	@$(INSTALL) --editable ".[data]"
+	@touch $@
+
+$(DEVELOPER_READY): $(USER_READY)
+	@echo "installing the development tools (once)"
+	@$(INSTALL) --editable ".[data,plots,development]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
