@@ -1,0 +1,121 @@
+"""Derivation: justified rows from the hypotheses of a statement to its conclusion."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from sympy import Basic
+
+from theory.balls import BallsUnavailable
+from theory.proving.outcome import Answer, Method, Outcome, Status
+from theory.statement import Domain, Statement
+from theory.time_limit import TimeLimitExceeded
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step: a SymPy relation, the reason for it (prose with ``$...$``), and how it is discharged.
+
+    ``domain`` narrows or replaces the domain of the statement for the points of the second lock.
+    """
+
+    relation: Basic
+    reason: str
+    method: Method
+    domain: Domain | None = None
+
+
+@dataclass(frozen=True)
+class CheckedRow:
+    """A row together with the status it earned and the outcome that earned it."""
+
+    row: Row
+    status: Status
+    outcome: Outcome
+
+
+def check(row: Row, default: Domain | None = None) -> CheckedRow:
+    """Discharge one row. Whatever is not established is open; what could not be run says so."""
+    try:
+        outcome = row.method.discharge(row.relation, row.domain or default)
+    except BallsUnavailable as missing:
+        return CheckedRow(row, Status.NOT_RUN, Outcome(Answer.UNKNOWN, f"not run: {missing}"))
+    except TimeLimitExceeded as late:
+        return CheckedRow(row, Status.OPEN, Outcome(Answer.UNKNOWN, str(late)))
+    earned = row.method.earns if outcome.answer is Answer.YES else Status.OPEN
+    return CheckedRow(row, earned, outcome)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The rows of a proof, checked when first asked for, and a limiting case with a known answer.
+
+    The limiting case is discharged like a row and counts as one: a closed form that misses the value
+    everybody knows leaves the derivation open.
+    """
+
+    statement: Statement
+    rows: tuple[Row, ...]
+    limiting_case: Row
+
+    @cached_property
+    def checked(self) -> tuple[CheckedRow, ...]:
+        """Every row with its status, the limiting case last."""
+        return tuple(check(row, self.statement.domain) for row in (*self.rows, self.limiting_case))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of rows in all and of each status."""
+        tally = Counter(checked.status for checked in self.checked)
+        return {"rows": len(self.checked)} | {status.value: tally[status] for status in Status}
+
+    @property
+    def status(self) -> Literal["derived", "open", "not run"]:
+        """``derived`` only if no row is open and none was left unrun."""
+        found = {checked.status for checked in self.checked}
+        if Status.OPEN in found:
+            return "open"
+        return "not run" if Status.NOT_RUN in found else "derived"
+
+    @property
+    def weakest(self) -> Status:
+        """What somebody who cites this statement may claim: the weakest status among its rows."""
+        order = (Status.OPEN, Status.NOT_RUN, Status.CITED, Status.CERTIFIED, Status.PROVED, Status.DEFINED)
+        return min((checked.status for checked in self.checked), key=order.index)
+
+    def latex(self) -> str:
+        """A self-contained LaTeX document of statement, numbered steps and conclusion."""
+        from theory.printing import latex
+
+        return latex.document(self)
+
+    def markdown(self) -> str:
+        """The same in Markdown with ``$...$`` mathematics."""
+        from theory.printing import markdown
+
+        return markdown.document(self)
+
+    def text(self) -> str:
+        """The same for a terminal."""
+        from theory.printing import text
+
+        return text.document(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data: strings and numbers only."""
+        from theory.printing import plain
+
+        return plain.document(self)
+
+    def _repr_latex_(self) -> str:
+        from theory.printing import latex
+
+        return latex.notebook(self)
+
+    def _repr_html_(self) -> str:
+        from theory.printing import markdown
+
+        return markdown.notebook(self)

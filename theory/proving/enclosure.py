@@ -1,0 +1,71 @@
+"""A relation over a box, certified by ball arithmetic on an adaptive subdivision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Basic, Expr, Ge, Gt, Le, Lt, Symbol
+
+from theory import balls
+from theory.proving.outcome import Answer, Outcome, Status
+from theory.statement import Domain
+
+Box = dict[Symbol, tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """Certifies an inequality on every point of the (closed, rational) box of the domain.
+
+    Boxes on which the enclosure of the difference does not decide the sign are bisected along their
+    longest side until ``maximum_boxes`` were looked at; then the answer is undecided.
+    """
+
+    maximum_boxes: int = 20_000
+    digits: int = 30
+    earns: Status = Status.CERTIFIED
+
+    def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
+        """YES if the enclosure settles every box, NO if it contradicts the relation on one.
+
+        Raises BallsUnavailable when python-flint is missing: then nothing was certified.
+        """
+        if not isinstance(relation, (Le, Lt, Ge, Gt)) or domain is None:
+            return Outcome(Answer.UNKNOWN, "an enclosure needs an inequality and a box of its symbols")
+        missing = relation.free_symbols - set(domain.box)
+        if missing:
+            return Outcome(Answer.UNKNOWN, f"the box says nothing about {sorted(map(str, missing))}")
+        if domain.constraints:
+            return Outcome(Answer.UNKNOWN, "an enclosure covers boxes only, not further constraints")
+        if not balls.available():
+            raise balls.BallsUnavailable("python-flint is missing")
+        strict = isinstance(relation, (Lt, Gt))
+        start = {symbol: domain.box[symbol] for symbol in sorted(relation.free_symbols, key=str)}
+        return self._cover(relation.gts - relation.lts, start, strict)
+
+    def _cover(self, difference: Expr, start: Box, strict: bool) -> Outcome:
+        boxes, settled = [start], 0
+        for _ in range(self.maximum_boxes):
+            if not boxes:
+                return Outcome(Answer.YES, f"ball arithmetic settles all {settled} boxes of a cover", settled)
+            box = boxes.pop()
+            value = balls.enclose(difference, box, digits=self.digits)
+            if bool(value < 0):
+                return Outcome(Answer.NO, f"ball arithmetic contradicts it on {_readable(box)}", settled)
+            if bool(value > 0) or (not strict and bool(value >= 0)):
+                settled += 1
+            else:
+                boxes.extend(_halves(box))
+        return Outcome(Answer.UNKNOWN, f"{self.maximum_boxes} boxes did not settle it", settled)
+
+
+def _halves(box: Box) -> tuple[Box, Box]:
+    longest = max(box, key=lambda symbol: box[symbol][1] - box[symbol][0])
+    low, high = box[longest]
+    middle = (low + high) / 2
+    return {**box, longest: (low, middle)}, {**box, longest: (middle, high)}
+
+
+def _readable(box: Box) -> str:
+    return ", ".join(f"{symbol} in [{low}, {high}]" for symbol, (low, high) in box.items())

@@ -1,0 +1,38 @@
+"""An equation, proved because the difference of its sides has normal form zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import Basic, Eq, S
+
+from theory.proving.normal_form import is_zero
+from theory.proving.outcome import Answer, Outcome, Status
+from theory.proving.spot_check import spot_check
+from theory.statement import Domain
+
+
+def both_locks(answer: Answer, how: str, relation: Basic, domain: Domain | None) -> Outcome:
+    """Join an algebraic answer with the second lock: a contradiction at a point overrules the algebra."""
+    points = spot_check(relation, domain)
+    if points.answer is Answer.NO:
+        return points
+    return Outcome(answer, f"{how}; {points.how}" if answer is Answer.YES else how, points.points)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Proves ``Eq(left, right)`` by the ladder of normal forms, and every part of a conjunction by itself."""
+
+    earns: Status = Status.PROVED
+
+    def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
+        """YES if a normal form of left - right is 0, NO if ball arithmetic separates the sides at a point."""
+        if relation == S.true:
+            return Outcome(Answer.YES, "both sides are the same expression")
+        if relation == S.false:
+            return Outcome(Answer.NO, "the two sides are different numbers")
+        if not isinstance(relation, Eq):
+            return Outcome(Answer.UNKNOWN, f"an identity needs an equation, not {type(relation).__name__}")
+        answer, how = is_zero(relation.lhs - relation.rhs)
+        return both_locks(answer, how, relation, domain)

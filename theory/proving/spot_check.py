@@ -1,0 +1,80 @@
+"""The second lock: a proved relation is evaluated by ball arithmetic at random points of its domain.
+
+A computer algebra system errs too. Points are no proof, but one point at which two balls are disjoint
+is a refutation.
+"""
+
+from __future__ import annotations
+
+import zlib
+from random import Random
+
+from sympy import Basic, Eq, Expr, Ge, Gt, Le, Lt, Ne, Sum, Product, srepr
+
+from theory import balls
+from theory.proving.outcome import Answer, Outcome
+from theory.statement import Domain
+
+POINTS = 5
+DIGITS = 40
+_INEQUALITIES = (Le, Lt, Ge, Gt)
+
+
+def spot_check(relation: Basic, domain: Domain | None, points: int = POINTS) -> Outcome:
+    """Evaluate ``relation`` at random rational points: NO if one contradicts it, YES if all agree.
+
+    UNKNOWN when ball arithmetic is missing or cannot evaluate the expressions; ``points`` of the outcome
+    counts the evaluations that were decisive.
+    """
+    if not balls.available():
+        return Outcome(Answer.UNKNOWN, "the second lock was not run: python-flint is missing")
+    where = (domain or Domain({})).extended_to(relation)
+    random = Random(zlib.crc32(srepr(relation).encode()))  # reproducible, and different for each relation
+    agreed = 0
+    for _ in range(points):
+        point = where.sample(random)
+        verdict = _at(relation, point)
+        if verdict is Answer.NO:
+            return Outcome(Answer.NO, f"ball arithmetic contradicts it at {_readable(point)}", agreed)
+        agreed += verdict is Answer.YES
+    if agreed == 0:
+        return Outcome(Answer.UNKNOWN, "ball arithmetic decided at no point", 0)
+    return Outcome(Answer.YES, f"ball arithmetic agrees at {agreed} random points", agreed)
+
+
+def _at(relation: Basic, point: dict) -> Answer:
+    if not isinstance(relation, (Eq, Ne, *_INEQUALITIES)):
+        return Answer.UNKNOWN
+    try:
+        difference = balls.enclose(_evaluable(relation.lhs - relation.rhs, point), point, digits=DIGITS)
+    except (NotImplementedError, balls.OutsideBalls):
+        return Answer.UNKNOWN
+    if not difference.is_finite():
+        return Answer.UNKNOWN
+    return _decide(relation, difference)
+
+
+def _decide(relation: Basic, difference: object) -> Answer:
+    narrow = bool(difference.rad() < balls.ball("1e-12"))  # type: ignore[attr-defined]  # flint is untyped
+    if isinstance(relation, (Eq, Ne)):
+        contains = bool(difference.contains(0))  # type: ignore[attr-defined]
+        if isinstance(relation, Ne):
+            return Answer.UNKNOWN if contains else Answer.YES
+        return Answer.NO if not contains else (Answer.YES if narrow else Answer.UNKNOWN)
+    sign = 1 if isinstance(relation, (Ge, Gt)) else -1
+    signed = sign * difference  # type: ignore[operator]
+    if bool(signed < 0):
+        return Answer.NO
+    return Answer.YES if bool(signed > 0) or (narrow and isinstance(relation, (Ge, Le))) else Answer.UNKNOWN
+
+
+def _evaluable(expression: Expr, point: dict) -> Expr:
+    """Finite sums and products with integer limits become explicit at the point."""
+    if not expression.has(Sum, Product):
+        return expression
+    integers = {symbol: value for symbol, value in point.items() if symbol.is_integer}
+    return expression.subs(integers).doit()
+
+
+def _readable(point: dict) -> str:
+    return ", ".join(f"{symbol} = {value}" for symbol, value in point.items()) or "the only point"
