@@ -1,0 +1,109 @@
+"""One run: derive, measure, judge, report; and derivations by themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proofs_checks.catalogue import Theorem, catalogue, find
+from proofs_checks.profile import Profile
+from proofs_checks.report.summary import Report, TheoremReport
+from theory.errors import InputError
+from theory.parameters import suggest
+
+if TYPE_CHECKING:
+    from proofs_checks.store import Store
+    from theory.derivation import Derivation
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, and how many of how many steps of this theorem are finished."""
+
+
+def derive(theorem: str, **parameters: object) -> Derivation:
+    """Build the derivation of a theorem for these parameters and discharge every row.
+
+    ``theorem`` is an id of the catalogue or the path of a file; ``parameters`` have the names of
+    ``--set``. Raises InputError for unknown names and values a theorem does not take.
+    """
+    found = find(theorem)
+    derivation = found.derivation(found.resolve(parameters))
+    _ = derivation.checked  # discharge now, so that errors and waiting happen here
+    return derivation
+
+
+def verify(
+    *theorems: str,
+    profile: str = "quick",
+    seed: int = 0,
+    store: str | Path | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    **parameters: object,
+) -> Report:
+    """Derive, measure and judge the named theorems, or the whole catalogue when none is named.
+
+    store
+        A file that keeps every finished measurement: an interrupted run continues from it. Without one
+        nothing is kept.
+    fresh
+        Repeat measurements that the store already holds.
+
+    Raises InputError before anything is run or written.
+    """
+    chosen = [find(name) for name in theorems] or list(catalogue().values())
+    settings = resolve_all(chosen, parameters)
+    level = Profile.named(profile)
+    from proofs_checks.precision import float64
+    from proofs_checks.store import open_store
+
+    started = time.perf_counter()
+    with open_store(store, fresh=fresh) as kept, float64():
+        reports = [
+            _verify_one(theorem, settings[theorem.id], level, seed, kept, progress or _silent)
+            for theorem in chosen
+        ]
+    return Report(level.name, tuple(reports), time.perf_counter() - started)
+
+
+def resolve_all(chosen: Sequence[Theorem], given: Mapping[str, object]) -> dict[str, dict[str, Any]]:
+    """The parameters of every chosen theorem; each given name must belong to at least one of them."""
+    names = {theorem.id: {p.name for p in theorem.parameters} for theorem in chosen}
+    known = set().union(*names.values())
+    for name in given:
+        if name not in known:
+            raise InputError(f"unknown parameter {name!r}: {suggest(name, known)}")
+    return {
+        theorem.id: theorem.resolve({k: v for k, v in given.items() if k in names[theorem.id]})
+        for theorem in chosen
+    }
+
+
+def _verify_one(
+    theorem: Theorem,
+    parameters: Mapping[str, Any],
+    profile: Profile,
+    seed: int,
+    store: Store,
+    progress: Progress,
+) -> TheoremReport:
+    from proofs_checks.judge import judge
+
+    started = time.perf_counter()
+    progress(f"{theorem.id}: derivation", 0, 1)
+    derivation = theorem.derivation(parameters)
+    _ = derivation.checked
+    derived = time.perf_counter() - started
+    claims = theorem.claims(profile, parameters)
+    certificates = []
+    for position, claim in enumerate(claims, start=1):
+        progress(f"{theorem.id}: {claim.name}", position, len(claims) + 1)
+        certificates.append(judge(claim, theorem=theorem.id, store=store, seed=seed))
+    progress(theorem.id, len(claims) + 1, len(claims) + 1)
+    seconds = time.perf_counter() - started
+    return TheoremReport(theorem.id, derivation, tuple(certificates), derived, seconds)
+
+
+def _silent(doing: str, finished: int, steps: int) -> None:
+    """The progress of a run that nobody watches."""
