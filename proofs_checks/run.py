@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from proofs_checks.store import Store
     from theory.derivation import Derivation
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and how many of how many steps of this theorem are finished."""
+Progress = Callable[[str, str, int, int], None]
+"""Called with the theorem, what is being done, and how many of how many of its steps are finished."""
 
 
 def derive(theorem: str, **parameters: object) -> Derivation:
@@ -91,19 +91,19 @@ def _verify_one(
     from proofs_checks.judge import judge
 
     started = time.perf_counter()
-    progress(f"{theorem.id}: derivation", 0, 1)
+    progress(theorem.id, "derivation", 0, 1)
     derivation = theorem.derivation(parameters)
     _ = derivation.checked
     derived = time.perf_counter() - started
     claims = theorem.claims(profile, parameters)
     certificates = []
     for position, claim in enumerate(claims, start=1):
-        progress(f"{theorem.id}: {claim.name}", position, len(claims) + 1)
+        progress(theorem.id, claim.name, position, len(claims) + 1)
         certificates.append(judge(claim, theorem=theorem.id, store=store, seed=seed))
-    progress(theorem.id, len(claims) + 1, len(claims) + 1)
+    progress(theorem.id, "done", len(claims) + 1, len(claims) + 1)
     seconds = time.perf_counter() - started
     return TheoremReport(theorem.id, derivation, tuple(certificates), derived, seconds)
 
 
-def _silent(doing: str, finished: int, steps: int) -> None:
+def _silent(theorem: str, doing: str, finished: int, steps: int) -> None:
     """The progress of a run that nobody watches."""

@@ -1,0 +1,222 @@
+"""The command line: a thin shell that parses, calls and prints; everything it prints is made elsewhere.
+
+Heavy imports stay inside the commands, so that help and refusals come at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from theory.errors import InputError
+
+EXPECTED, UNEXPECTED, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Theorems of deep learning: derived, measured on trained networks, judged.",
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
+]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")]
+
+
+def main() -> None:
+    """Run the command line; refuse bad input in one line with exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except InputError as error:
+        print(f"provenet: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def emit(text: str, output: Path | None = None) -> None:
+    """Print ``text``, or write it to ``output`` whole."""
+    if output is None:
+        print(text)
+        return
+    if not output.parent.is_dir():
+        raise InputError(f"there is no folder {str(output.parent)!r}: make it first or choose another")
+    output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+
+
+def emit_json(document: dict[str, Any], output: Path | None = None) -> None:
+    """The same for a JSON document; numbers that JSON does not know become null."""
+    emit(json.dumps(document, ensure_ascii=False, allow_nan=False), output)
+
+
+def settings(given: list[str] | None) -> dict[str, str]:
+    """``NAME=VALUE`` strings as a mapping."""
+    pairs: dict[str, str] = {}
+    for item in given or []:
+        name, equals, value = item.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(f"--set {item!r} is not NAME=VALUE: give for example --set activation=erf(z)")
+        if name in pairs:
+            raise InputError(f"--set {name} is given twice: give it once")
+        pairs[name] = value
+    return pairs
+
+
+@app.command("list", epilog="Example: provenet list --json")
+def list_(as_json: Json = False) -> None:
+    """The catalogue: id, title, source, status of the derivation, claims and controls."""
+    from proofs_checks.report import listing, terminal
+
+    with terminal.progress() as watch:
+        entries = listing.entries(watch)
+    if as_json:
+        emit_json({"theorems": [entry.to_dict() for entry in entries]})
+    else:
+        terminal.show(terminal.catalogue_table(entries))
+
+
+@app.command(epilog="Example: provenet derive kernels.two_layer_ntk --set 'activation=erf(z)' --format latex")
+def derive(
+    theorem: Annotated[str, typer.Argument(metavar="ID", help="An id of the catalogue, or a file.")],
+    set_: Settings = None,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="text|latex|markdown|pdf|json", help="How to print it.")
+    ] = "text",
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Build and check a derivation, and print it."""
+    from proofs_checks.report import derivations
+
+    format_ = "json" if as_json else format_
+    derivations.require(format_, output)
+    from proofs_checks.run import derive as build
+    from proofs_checks.report import terminal
+
+    given = settings(set_)
+    with terminal.progress() as watch:
+        watch(theorem, "derivation", 0, 1)
+        derivation = build(theorem, **given)
+    if format_ == "pdf":
+        from proofs_checks.report.pdf import write
+
+        write(derivation.latex(), output or Path(f"{theorem}.pdf"))
+    elif format_ == "json":
+        emit_json(derivation.to_dict(), output)
+    else:
+        emit(getattr(derivation, format_)(), output)
+    sys.exit({"derived": EXPECTED, "open": UNEXPECTED, "not run": UNDECIDED}[derivation.status])
+
+
+@app.command(epilog="Example: provenet verify kernels.two_layer_ntk --set 'activation=erf(z)' --json")
+def verify(
+    theorems: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID ...]", help="Ids or files; none: the whole catalogue.")
+    ] = None,
+    set_: Settings = None,
+    profile: Annotated[
+        str, typer.Option(metavar="quick|standard|thorough", help="How many seeds.")
+    ] = "quick",
+    seed: Annotated[int, typer.Option(min=0, help="Where the random numbers start.")] = 0,
+    store: Annotated[
+        Path | None, typer.Option(help="Keep finished measurements in this file and continue from it.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option(help="Repeat measurements that the store holds.")] = False,
+    details: Annotated[bool, typer.Option(help="Print every claim with its numbers.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Derive, measure on trained networks, and judge."""
+    from proofs_checks.report import terminal
+    from proofs_checks.run import verify as run
+
+    given = settings(set_)
+    with terminal.progress() as watch:
+        report = run(
+            *(theorems or ()),
+            profile=profile,
+            seed=seed,
+            store=store,
+            fresh=fresh,
+            progress=watch,
+            **given,  # type: ignore[arg-type]  # names of parameters, checked by resolve_all
+        )
+    if as_json:
+        emit_json(report.to_dict())
+    else:
+        terminal.show(terminal.verdict_table(report, details))
+    sys.exit(report.exit_code)
+
+
+@app.command(epilog="Example: provenet kernel 'erf(z)' --at 1.3,0.8,0.55 --digits 20")
+def kernel(
+    activation: Annotated[str, typer.Argument(metavar="EXPRESSION", help="An activation in z.")],
+    at: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Enclose the values at covariance [[A, C], [C, B]].")
+    ] = None,
+    digits: Annotated[int, typer.Option(min=1, max=1000, help="Digits of the enclosure.")] = 15,
+    format_: Annotated[str, typer.Option("--format", metavar="text|latex|json", help="How to print it.")] = (
+        "text"
+    ),
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """The Gaussian dual kernel, derivative kernel and two-layer tangent kernel of an activation."""
+    from proofs_checks.commands.kernel import run
+
+    _print(lambda: run(activation, at=at, digits=digits), "json" if as_json else format_, output)
+
+
+@app.command(
+    "critical-points", epilog="Example: provenet critical-points --data X.npy Y.npy --widths 10,3,4"
+)
+def critical_points(
+    data: Annotated[tuple[Path, Path], typer.Option(metavar="X.npy Y.npy", help="Examples in rows.")],
+    widths: Annotated[str, typer.Option(metavar="IN,HIDDEN,OUT", help="Widths of the linear network.")],
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """All critical values of a two-layer linear network on this data, and their kinds."""
+    from proofs_checks.commands.critical_points import run
+
+    _print(lambda: run(data[0], data[1], widths), "json" if as_json else "text", output)
+
+
+@app.command(
+    epilog="Example: provenet approximate 'sin(x)' --on 0,6 --epsilon 0.001 --activation relu -o net.json"
+)
+def approximate(
+    function: Annotated[str, typer.Argument(metavar="EXPRESSION", help="A function of x, or of x, y, ...")],
+    on: Annotated[list[str], typer.Option(metavar="LO,HI", help="An interval for each variable, in order.")],
+    epsilon: Annotated[str, typer.Option(metavar="E", help="The error allowed everywhere on the box.")],
+    activation: Annotated[
+        str, typer.Option(metavar="NAME", help="relu, heaviside, logistic, or a sigmoidal expression in z.")
+    ] = "relu",
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """An explicit network with a certificate that its error is at most E on the whole box."""
+    from proofs_checks.commands.approximate import run
+
+    result = run(function, on, epsilon, activation)
+    if output is not None:
+        emit_json(result.network_document(), output)
+    _print(lambda: result, "json" if as_json else "text", None)
+
+
+def _print(compute: Callable[[], Any], format_: str, output: Path | None) -> None:
+    """Compute a result and print it in the format asked for."""
+    if format_ not in ("text", "latex", "json"):
+        raise InputError(f"unknown format {format_!r}: allowed are text, latex, json")
+    result = compute()
+    if format_ == "json":
+        emit_json(result.to_dict(), output)
+    else:
+        emit(result.latex() if format_ == "latex" else result.text(), output)

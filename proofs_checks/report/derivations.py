@@ -1,0 +1,17 @@
+"""The formats a derivation can be printed in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from theory.errors import InputError
+
+FORMATS = ("text", "latex", "markdown", "pdf", "json")
+
+
+def require(format_: str, output: Path | None) -> None:
+    """Refuse unknown formats, and folders that are not there, before any work is done."""
+    if format_ not in FORMATS:
+        raise InputError(f"unknown format {format_!r}: allowed are {', '.join(FORMATS)}")
+    if output is not None and not output.parent.is_dir():
+        raise InputError(f"there is no folder {str(output.parent)!r}: make it first or choose another")
