@@ -81,7 +81,7 @@ def _items(parent: Any, theorem: Theorem) -> Iterator[pytest.Item]:
     from proofs_checks.profile import Profile
 
     parameters = theorem.resolve({})
-    profile = Profile.named(parent.config.option.provenet_profile)
+    profile = Profile(parent.config.option.provenet_profile)
     with float64():
         claims = theorem.claims(profile, parameters)
     yield DerivationItem.from_parent(

@@ -54,7 +54,7 @@ def verify(
     """
     chosen = [find(name) for name in theorems] or list(catalogue().values())
     settings = resolve_all(chosen, parameters)
-    level = Profile.named(profile)
+    level = Profile(profile)
     from proofs_checks.precision import float64
     from proofs_checks.store import open_store
 

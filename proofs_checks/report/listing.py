@@ -39,7 +39,7 @@ def entries(progress: Callable[[str, str, int, int], None]) -> list[Entry]:
 def _entry(theorem: Theorem) -> Entry:
     parameters = theorem.resolve({})
     derivation = theorem.derivation(parameters)
-    claims = theorem.claims(Profile.named("quick"), parameters)
+    claims = theorem.claims(Profile("quick"), parameters)
     controls = sum(claim.control for claim in claims)
     statement = derivation.statement
     source = str(statement.sources[0]) if statement.sources else ""

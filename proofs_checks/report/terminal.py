@@ -64,6 +64,14 @@ def show(renderable: RenderableType) -> None:
     (console if console.is_terminal else Console(width=_WIDTH)).print(renderable)
 
 
+def as_text(report: Report) -> str:
+    """The verdict table without colors, for files and the Python prompt."""
+    console = Console(width=_WIDTH, color_system=None)
+    with console.capture() as captured:
+        console.print(verdict_table(report, details=True))
+    return captured.get()
+
+
 def catalogue_table(entries: list[Entry]) -> RenderableType:
     """The catalogue, a theorem a row."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

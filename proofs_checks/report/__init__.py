@@ -1,0 +1,1 @@
+"""Reports: they read certificates and derivations and never recompute."""

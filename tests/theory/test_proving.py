@@ -1,0 +1,140 @@
+"""Ways of proof: each true relation beside its nearest false neighbor, which must not be proved."""
+
+import pytest
+import sympy as sp
+from sympy import Eq, Ge, Integral, Le, Lt, Product, Rational, Sum, acos, asin, exp, log, pi, sin, sqrt
+
+from theory.proving import (
+    Answer,
+    Antiderivative,
+    Citation,
+    Definition,
+    Enclosure,
+    Enumeration,
+    Identity,
+    Induction,
+    Nonnegativity,
+    Status,
+    spot_check,
+)
+from theory.statement import Domain, Source
+
+x, y = sp.symbols("x y", real=True)
+p, q = sp.symbols("p q", positive=True)
+z = sp.Symbol("z")
+n, k = sp.symbols("n k", integer=True, positive=True)
+c = sp.Symbol("c", real=True)
+UNIT = Domain({c: (Rational(-9, 10), Rational(9, 10))})
+
+# (true relation, its nearest false neighbor, domain)
+NEIGHBORS = [
+    (Eq(sqrt(p**2), p), Eq(sqrt(x**2), x), None),
+    (Eq(sqrt(x**2), sp.Abs(x)), Eq(sqrt(z**2), z), Domain({z: (-2, 2)})),
+    (Eq(log(p * q), log(p) + log(q)), Eq(log(x**2), 2 * log(x)), Domain({x: (-2, -1)})),
+    (Eq((x**2 - 1) / (x - 1), x + 1), Eq((x**2 + 1) / (x - 1), x + 1), None),
+    (Eq(acos(c), pi / 2 - asin(c)), Eq(acos(c), pi / 2 + asin(c)), UNIT),
+    (Eq(sin(x) ** 2, (1 - sp.cos(2 * x)) / 2), Eq(sin(x) ** 2, (1 + sp.cos(2 * x)) / 2), None),
+    (Eq(exp(2 * x) - 1, (exp(x) - 1) * (exp(x) + 1)), Eq(exp(2 * x) + 1, (exp(x) + 1) ** 2), None),
+    (Eq(2 / (exp(p) - exp(-p)), 1 / sp.sinh(p)), Eq(2 / (exp(p) + exp(-p)), 1 / sp.sinh(p)), None),
+    (Eq(1 / (sqrt(p + 1) - 1), (sqrt(p + 1) + 1) / p), Eq(1 / (sqrt(p + 1) - 1), sqrt(p + 1) / p), None),
+    (Eq(sqrt(5 + 2 * sqrt(6)), sqrt(2) + sqrt(3)), Eq(sqrt(5 + 2 * sqrt(6)), sqrt(2) + sqrt(5)), None),
+    (Eq(sp.gamma(p + 1), p * sp.gamma(p)), Eq(sp.gamma(p + 1), (p + 1) * sp.gamma(p)), None),
+    (Eq(p ** (n + 1), p * p**n), Eq(p ** (n + 1), p + p**n), None),
+    (Eq(asin(sin(c)), c), Eq(asin(sin(x)), x), Domain({c: (-1, 1), x: (2, 3)})),
+    (Eq(sp.atan(p) + sp.atan(1 / p), pi / 2), Eq(sp.atan(x) + sp.atan(1 / x), pi / 2), Domain({x: (-2, -1)})),
+    (Eq(sp.Abs(x * y), sp.Abs(x) * sp.Abs(y)), Eq(sp.Abs(x + y), sp.Abs(x) + sp.Abs(y)), None),
+]
+
+
+@pytest.mark.parametrize(("true", "false", "domain"), NEIGHBORS)
+def test_identity_proves_no_false_neighbor(true, false, domain):
+    assert Identity().discharge(false, domain).answer is not Answer.YES
+    assert Identity().discharge(true, domain).answer in (Answer.YES, Answer.UNKNOWN)
+
+
+# Truths that the ladder must reach; those missing here (asin(sin c), atan p + atan 1/p, |xy|) may stay open.
+REACHED = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("index", REACHED)
+def test_identity_reaches_the_standard_truths(index):
+    true, _, domain = NEIGHBORS[index]
+    outcome = Identity().discharge(true, domain)
+    assert outcome.answer is Answer.YES, outcome.how
+    assert outcome.points >= 1 or not true.free_symbols or true == sp.true
+
+
+@pytest.mark.parametrize(("_", "false", "domain"), NEIGHBORS)
+def test_second_lock_refutes_what_is_false(_, false, domain):
+    assert spot_check(false, domain).answer is Answer.NO
+
+
+def test_second_lock_overrules_the_algebra(monkeypatch):
+    from theory.proving import identity
+
+    monkeypatch.setattr(identity, "is_zero", lambda difference: (Answer.YES, "a bug"))
+    assert Identity().discharge(Eq(x, x + Rational(1, 10**6)), None).answer is Answer.NO
+
+
+def test_an_empty_domain_proves_nothing():
+    nowhere = Domain({x: (0, 1)}, (x > 2,))
+    with pytest.raises(ValueError, match="no point of the box"):
+        Identity().discharge(Eq((x + 1) ** 2, x**2 + 2 * x + 1), nowhere)
+
+
+def test_an_answer_has_no_truth_value():
+    with pytest.raises(TypeError, match="three-valued"):
+        bool(Answer.YES)
+
+
+def test_antiderivative_needs_derivative_boundary_values_and_continuity():
+    area = Integral(x**2, (x, 0, p))
+    assert Antiderivative(x**3 / 3).discharge(Eq(area, p**3 / 3), None).answer is Answer.YES
+    assert Antiderivative(x**3 / 3).discharge(Eq(area, p**3 / 2), None).answer is Answer.NO
+    assert Antiderivative(x**3).discharge(Eq(area, p**3 / 3), None).answer is Answer.UNKNOWN
+    pole = Eq(Integral(x**-2, (x, -1, 1)), -2)  # the antiderivative -1/x jumps at 0
+    assert Antiderivative(-1 / x).discharge(pole, None).answer is Answer.UNKNOWN
+
+
+def test_enumeration_goes_through_all_cases():
+    sign = sp.Symbol("s")
+    cases = Enumeration({sign: (-1, 1), n: range(1, 5)})
+    assert cases.discharge(Eq(sign ** (2 * n), 1), None).answer is Answer.YES
+    assert cases.discharge(Eq(sign**n, 1), None).answer is Answer.NO
+    assert Enumeration({sign: ()}).discharge(Eq(sign, sign + 1), None).answer is Answer.UNKNOWN
+
+
+def test_induction_needs_base_and_step():
+    triangular = Sum(k, (k, 1, n))
+    assert Induction(n).discharge(Eq(triangular, n * (n + 1) / 2), None).answer is Answer.YES
+    assert Induction(n).discharge(Eq(triangular, n * (n + 1) / 2 + 1), None).answer is not Answer.YES
+    assert Induction(n).discharge(Eq(triangular, n**2), None).answer is not Answer.YES
+    assert Induction(n).discharge(Eq(Product(k, (k, 1, n)), sp.factorial(n)), None).answer is Answer.YES
+    geometric = Sum(q**k, (k, 0, n))
+    closed = (q ** (n + 1) - 1) / (q - 1)
+    assert Induction(n, start=0).discharge(Eq(geometric, closed), None).answer is Answer.YES
+    off_by_one = Induction(n, start=0).discharge(Eq(geometric, (q**n - 1) / (q - 1)), None)
+    assert off_by_one.answer is not Answer.YES
+
+
+def test_nonnegativity_needs_a_certificate():
+    assert Nonnegativity((x - y) ** 2).discharge(Ge(x**2 + y**2, 2 * x * y), None).answer is Answer.YES
+    assert Nonnegativity().discharge(Le(p * q, p * q + p), None).answer is Answer.YES
+    assert Nonnegativity((x - y) ** 2).discharge(Ge(x**2 + y**2, 3 * x * y), None).answer is not Answer.YES
+    assert Nonnegativity((x - y) ** 2).discharge(sp.Gt(x**2 + y**2, 2 * x * y), None).answer is not Answer.YES
+
+
+def test_enclosure_certifies_on_the_whole_box_and_no_further():
+    box = Domain({x: (0, 3)})
+    assert Enclosure().discharge(Lt(sin(x), x + Rational(1, 100)), box).answer is Answer.YES
+    assert Enclosure().discharge(Lt(sin(x), Rational(99, 100)), box).answer is Answer.NO
+    assert Enclosure(maximum_boxes=50).discharge(Lt(sin(x), 1), box).answer is Answer.UNKNOWN  # equality at pi/2
+    assert Enclosure().discharge(Lt(sin(x), y), box).answer is Answer.UNKNOWN  # nothing is known about y
+    assert Enclosure().earns is Status.CERTIFIED
+
+
+def test_definitions_and_citations_earn_no_proof():
+    assert Definition().earns is Status.DEFINED
+    citation = Citation(Source("Bochner", "Lectures on Fourier integrals", 1959))
+    assert citation.earns is Status.CITED
+    assert "Bochner (1959)" in citation.discharge(sp.true, None).how
