@@ -1,0 +1,206 @@
+"""Calls that may never return, such as SymPy's integrate, under a time limit.
+
+They run in one persistent child process, which is killed when the time is up and started again at the next
+call. A thread could not be stopped, and multiprocessing would run the caller's script a second time unless
+it guards its main module.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pickle  # only for the pipe to our own child: no file and no other process ever writes to it
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeVar
+
+from theory.errors import InputError
+
+Result = TypeVar("Result")
+
+START_SECONDS = 60.0
+ORPHAN_CHECK_SECONDS = 1.0
+
+_HEADER = struct.Struct(">Q")
+_CHILD = "from theory.time_limit import serve; serve()"
+
+
+class TimeLimitExceeded(RuntimeError):
+    """The call did not return in the time it was given; its process was killed."""
+
+
+class ChildDied(RuntimeError):
+    """The child process ended without an answer, for example because memory ran out."""
+
+
+def run_with_time_limit(function: Callable[..., Result], *arguments: Any, seconds: float) -> Result:
+    """``function(*arguments)``, computed in the child process within ``seconds``.
+
+    The function must be importable by name, and it, the arguments and the result must be picklable. What it
+    raises is raised here. The start of the child does not count against the time. Raises TimeLimitExceeded
+    when the time is up, ChildDied when the child ended without an answer, InputError for seconds <= 0 and
+    for a function that the child cannot import.
+    """
+    if not seconds > 0:
+        raise InputError(f"a time limit of {seconds} seconds: give a number > 0")
+    if getattr(function, "__module__", None) == "__main__":
+        raise InputError(f"{function!r} is defined in the main script: move it to a module that can be imported")
+    request = pickle.dumps((function, arguments))
+    with _lock:
+        child = _running_child()
+        try:
+            succeeded, value = child.ask(request, seconds)
+        except BaseException:  # KeyboardInterrupt too: an answer that comes late would be taken for the next
+            child.kill()
+            raise
+    if succeeded:
+        return value
+    raise value
+
+
+class _Child:
+    """The child process: requests go in, answers come out, each a length and that many bytes."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches the parent alone, and the kill reaches grandchildren
+        )
+        self.ready = False
+
+    def usable(self) -> bool:
+        """Whether it runs and is ours: after a fork the child belongs to the parent process."""
+        return self.owner == os.getpid() and self.process.poll() is None
+
+    def ask(self, request: bytes, seconds: float) -> tuple[bool, Any]:
+        if not self.ready:
+            self._receive(time.monotonic() + START_SECONDS, "the child process did not start")
+            self.ready = True
+        assert self.process.stdin is not None
+        try:
+            _send(self.process.stdin, request)
+        except BrokenPipeError:
+            raise ChildDied("the child process ended between two calls") from None
+        answer = self._receive(time.monotonic() + seconds, f"no result within {seconds:g} seconds")
+        return pickle.loads(answer)
+
+    def _receive(self, deadline: float, message: str) -> bytes:
+        (size,) = _HEADER.unpack(self._read(_HEADER.size, deadline, message))
+        return self._read(size, deadline, message)
+
+    def _read(self, size: int, deadline: float, message: str) -> bytes:
+        assert self.process.stdout is not None
+        descriptor, parts = self.process.stdout.fileno(), bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            while len(parts) < size:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise TimeLimitExceeded(message)
+                received = os.read(descriptor, min(size - len(parts), 1 << 20))
+                if not received:
+                    raise ChildDied(f"the child process ended without an answer (code {self.process.wait()})")
+                parts += received
+        return bytes(parts)
+
+    def kill(self) -> None:
+        """End the child and whatever it started; a child of the process that forked us is left alone."""
+        if self.owner == os.getpid():
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                _close(pipe)
+
+
+_lock = threading.Lock()
+_child: _Child | None = None
+
+
+def _running_child() -> _Child:
+    global _child
+    if _child is None or not _child.usable():
+        if _child is not None:
+            _child.kill()
+        _child = _Child()
+    return _child
+
+
+def close() -> None:
+    """End the child process; the next call starts a new one."""
+    global _child
+    if _child is not None:
+        _child.kill()
+        _child = None
+
+
+def _after_fork() -> None:
+    # The lock may be held by a thread that does not exist in the forked process.
+    global _lock
+    _lock = threading.Lock()
+
+
+atexit.register(close)
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _close(pipe: Any) -> None:
+    try:
+        pipe.close()
+    except OSError:  # unsent bytes for a child that is gone
+        pass
+
+
+def _send(pipe: BinaryIO | Any, message: bytes) -> None:
+    pipe.write(_HEADER.pack(len(message)) + message)
+    pipe.flush()
+
+
+def serve() -> None:
+    """The child's loop: read a call, run it, write the result or the exception, until the pipe closes."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    # What the called function prints must not mix with the answers, nor may it read the requests.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    threading.Thread(target=_exit_when_orphaned, args=(os.getppid(),), daemon=True).start()
+    _send(answers, b"")
+    while header := requests.read(_HEADER.size):
+        (size,) = _HEADER.unpack(header)
+        _send(answers, _answer(requests.read(size)))
+
+
+def _answer(request: bytes) -> bytes:
+    try:
+        function, arguments = pickle.loads(request)
+        return pickle.dumps((True, function(*arguments)))
+    except Exception as error:
+        error.add_note("In the child process:\n" + traceback.format_exc())
+        return _picklable(error)
+
+
+def _picklable(error: Exception) -> bytes:
+    try:
+        packed = pickle.dumps((False, error))
+        pickle.loads(packed)  # an exception with required arguments packs, and fails to unpack
+        return packed
+    except Exception:
+        return pickle.dumps((False, RuntimeError("".join(traceback.format_exception(error)))))
+
+
+def _exit_when_orphaned(parent: int) -> None:
+    # A parent killed outright closes the pipe, which a busy main thread would not notice.
+    while os.getppid() == parent:
+        time.sleep(ORPHAN_CHECK_SECONDS)
+    os._exit(1)
