@@ -99,6 +99,7 @@ def verdict_table(report: Report, details: bool = False) -> RenderableType:
     parts: list[RenderableType] = [table]
     if details:
         parts += [_claims_table(theorem) for theorem in report.theorems]
+    parts += [line for theorem in report.theorems for line in _unproved(theorem)]
     parts += [_unexpected(theorem, claim) for theorem, claim in report.unexpected]
     parts.append(_conclusion(report))
     return Group(*parts)
@@ -143,6 +144,13 @@ def _claims_table(theorem: TheoremReport) -> RenderableType:
             f"{claim.seconds:.1f} s",
         )
     return table
+
+
+def _unproved(theorem: TheoremReport) -> Iterator[Text]:
+    for checked in theorem.derivation.checked:
+        if checked.status in ("open", "not run"):
+            line = f"{theorem.id}: {checked.status} row: {checked.row.reason}: {checked.outcome.how}"
+            yield Text(line, _STYLES[checked.status])
 
 
 def _unexpected(theorem: TheoremReport, claim: ClaimReport) -> Text:
