@@ -1,1 +1,1 @@
-"""Reports: they read certificates and derivations and never recompute."""
+"""Reports: terminal, LaTeX, PDF. They read what was derived and judged, and recompute nothing."""

@@ -1,0 +1,97 @@
+"""What every printed form of a derivation says, whatever the markup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sympy import Basic, Rational, Symbol
+
+from theory.proving.definition import Citation
+from theory.proving.outcome import Status
+from theory.statement import Domain, Source, Statement
+
+if TYPE_CHECKING:
+    from theory.derivation import CheckedRow, Derivation
+
+_INSTANCE_CEILING = 8
+
+
+def sources(derivation: Derivation) -> tuple[Source, ...]:
+    """The statement's sources, then those that single rows cite, each once."""
+    cited = [row.method.source for row in derivation.rows if isinstance(row.method, Citation)]
+    return tuple(dict.fromkeys([*derivation.statement.sources, *cited]))
+
+
+def reference_number(checked: CheckedRow, listed: tuple[Source, ...]) -> int | None:
+    """The number, from 1, of the source that a row cites."""
+    method = checked.row.method
+    return listed.index(method.source) + 1 if isinstance(method, Citation) else None
+
+
+def steps(derivation: Derivation) -> tuple[CheckedRow, ...]:
+    """The checked rows without the limiting case."""
+    return derivation.checked[:-1]
+
+
+def limiting_case(derivation: Derivation) -> CheckedRow:
+    """The checked limiting case."""
+    return derivation.checked[-1]
+
+
+def concluding_step(derivation: Derivation) -> int | None:
+    """The number of the last row that is the conclusion itself, if there is one."""
+    conclusion = derivation.statement.conclusion
+    numbers = [number for number, row in enumerate(derivation.rows, 1) if row.relation == conclusion]
+    return numbers[-1] if numbers else None
+
+
+def label(status: Status) -> str:
+    """The status as it is printed: what is missing is loud."""
+    return status.value.upper() if status in (Status.OPEN, Status.NOT_RUN) else status.value
+
+
+def tally(derivation: Derivation) -> str:
+    """For example ``14 rows: 12 proved, 1 cited, 1 defined; none is open``."""
+    counts = derivation.counts
+    parts = [f"{counts[status.value]} {label(status)}" for status in Status if counts[status.value]]
+    loud = counts[Status.OPEN.value] + counts[Status.NOT_RUN.value]
+    return f"{counts['rows']} rows: {', '.join(parts)}" + ("" if loud else "; none is open")
+
+
+def verdict(derivation: Derivation) -> str:
+    """``Derived``, or what keeps the statement from being derived."""
+    counts = derivation.counts
+    missing = [
+        f"{counts[status.value]} {'row is' if counts[status.value] == 1 else 'rows are'} {label(status)}"
+        for status in (Status.OPEN, Status.NOT_RUN)
+        if counts[status.value]
+    ]
+    return "NOT DERIVED: " + " and ".join(missing) if missing else "Derived"
+
+
+def regime(statement: Statement) -> str:
+    """One sentence on the kind of the conclusion; an error term follows it where there is one."""
+    return {
+        "exact": "The statement is exact.",
+        "bound": "The statement is a bound.",
+        "asymptotic": "The statement is asymptotic; its error term is",
+    }[statement.regime]
+
+
+def instance(statement: Statement) -> tuple[tuple[object, object], ...]:
+    """Name and value of an instance that is short enough to print, otherwise nothing."""
+    pairs = tuple(statement.instance.items())
+    names = all(isinstance(name, str | Symbol) for name, _ in pairs)
+    values = all(isinstance(value, int | str | Rational) for _, value in pairs)
+    return pairs if names and values and len(pairs) <= _INSTANCE_CEILING else ()
+
+
+def ranges(domain: Domain | None) -> tuple[tuple[Symbol, Basic, Basic], ...]:
+    """Symbol, lower and upper end of each side of a box."""
+    if domain is None:
+        return ()
+    return tuple((symbol, _number(low), _number(high)) for symbol, (low, high) in domain.box.items())
+
+
+def _number(value: object) -> Basic:
+    return value if isinstance(value, Basic) else Rational(value)

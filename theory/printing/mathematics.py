@@ -1,0 +1,86 @@
+"""SymPy objects as LaTeX in the field's conventions: ``X^{\\top}``, upright names, arccos written out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sympy import Basic
+from sympy.printing.conventions import split_super_sub
+from sympy.printing.latex import LatexPrinter, translate
+
+from theory.printing.prose import NAMED_FUNCTIONS, escape_latex, is_safe_formula
+
+_SETTINGS: dict[str, Any] = {"inv_trig_style": "full", "fold_frac_powers": True}
+
+
+class PaperPrinter(LatexPrinter):
+    """SymPy's LaTeX printer, with names that cannot break out of mathematics."""
+
+    def __init__(self) -> None:
+        super().__init__(_SETTINGS)
+
+    def _deal_with_super_sub(self, name: str, style: str = "plain") -> str:
+        # An author may name a symbol in LaTeX; a name with any other command is printed as it stands.
+        if "\\" in name or "{" in name:
+            return name if is_safe_formula(name) else _verbatim_name(name)
+        if not re.fullmatch(r"\w+", name):
+            return _verbatim_name(name)
+        stem, superscripts, subscripts = split_super_sub(name)
+        printed = _letters(stem)
+        printed = rf"\mathbf{{{printed}}}" if style == "bold" else printed
+        if superscripts:
+            printed += f"^{{{' '.join(map(_letters, superscripts))}}}"
+        if subscripts:
+            printed += f"_{{{' '.join(map(_letters, subscripts))}}}"
+        return printed
+
+    def _hprint_Function(self, name: str) -> str:
+        if name in NAMED_FUNCTIONS:
+            return rf"\{name}"
+        printed = self._deal_with_super_sub(name)
+        return printed.replace(r"\mathrm", r"\operatorname", 1) if printed.startswith(r"\mathrm") else printed
+
+    def _print_Transpose(self, expression: Any) -> str:
+        return rf"{self._base(expression.arg)}^{{\top}}"
+
+    def _base(self, argument: Any) -> str:
+        printed = str(self._print(argument))
+        atomic = getattr(argument, "is_symbol", False)
+        return printed if atomic else rf"\left({printed}\right)"
+
+    def _print_Expectation(self, expression: Any) -> str:
+        return rf"\mathbb{{E}}\left[{self._print(expression.args[0])}\right]"
+
+    def _print_Implies(self, expression: Any, altchar: Any = None) -> str:
+        premise, consequence = (self._print(argument) for argument in expression.args)
+        return rf"{premise} \;\Rightarrow\; {consequence}"
+
+    def _print_And(self, expression: Any) -> str:
+        return r", \quad ".join(str(self._print(argument)) for argument in expression.args)
+
+    def _print_BooleanTrue(self, expression: Any) -> str:
+        return r"\text{true}"
+
+    def _print_BooleanFalse(self, expression: Any) -> str:
+        return r"\text{false}"
+
+    def emptyPrinter(self, expr: Any) -> str:  # SymPy's own name for what it prints when it knows nothing
+        return rf"\text{{{escape_latex(str(expr))}}}"
+
+
+def _letters(name: str) -> str:
+    """A Greek letter, one letter, or indices such as XX and ij in italics; a word upright."""
+    translated = str(translate(name))
+    if translated != name or len(name) <= 2 or name.isdigit():
+        return translated
+    return rf"\mathrm{{{escape_latex(name)}}}"
+
+
+def _verbatim_name(name: str) -> str:
+    return rf"\text{{{escape_latex(name)}}}"
+
+
+def latex_of(expression: Basic) -> str:
+    """The LaTeX of one SymPy object, on one line, without dollar signs."""
+    return str(PaperPrinter().doprint(expression))

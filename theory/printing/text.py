@@ -1,0 +1,92 @@
+"""A derivation for a terminal: Unicode mathematics, wrapped lines."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from sympy import Basic, pretty
+
+from theory.printing import facts
+from theory.printing.prose import to_text
+from theory.proving.outcome import Status
+
+if TYPE_CHECKING:
+    from theory.derivation import CheckedRow, Derivation
+    from theory.statement import Statement
+
+COLUMNS = 96
+_INDENT = 6
+
+
+def document(derivation: Derivation) -> str:
+    """Title, theorem, steps, limiting case, references."""
+    statement = derivation.statement
+    title = to_text(statement.title)
+    parts = [
+        f"{title}\n{'=' * len(title)}",
+        _wrapped(f"{statement.id}. {facts.verdict(derivation)}. {facts.tally(derivation)}."),
+        _wrapped(to_text(statement.summary)),
+        *_theorem(statement),
+        *(_row(f"{number}.", checked) for number, checked in enumerate(facts.steps(derivation), 1)),
+        _row("Limiting case.", facts.limiting_case(derivation)),
+        _conclusion(derivation),
+        *_references(derivation),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def formula(relation: Basic, indent: int = _INDENT) -> str:
+    """Two-dimensional Unicode mathematics, broken at the width of the page."""
+    drawn = pretty(relation, use_unicode=True, wrap_line=True, num_columns=COLUMNS - indent)
+    return textwrap.indent("\n".join(line.rstrip() for line in drawn.splitlines()), " " * indent)
+
+
+def _wrapped(text: str, indent: int = 0, first: str = "") -> str:
+    margin = " " * indent
+    return textwrap.fill(
+        text,
+        COLUMNS,
+        initial_indent=first or margin,
+        subsequent_indent=margin,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _theorem(statement: Statement) -> list[str]:
+    hypotheses = [
+        _wrapped(to_text(hypothesis.text), 7, f"  (H{number}) ")
+        for number, hypothesis in enumerate(statement.hypotheses, 1)
+    ]
+    error = "" if statement.error_term is None else f" {statement.error_term}"
+    return [
+        "\n".join(["Assume", *hypotheses]) if hypotheses else "",
+        "Then\n\n" + formula(statement.conclusion),
+        _wrapped(facts.regime(statement) + error),
+        "Derivation\n----------",
+    ]
+
+
+def _row(number: str, checked: CheckedRow) -> str:
+    lines = [
+        _wrapped(to_text(checked.row.reason), 3, f"{number} [{facts.label(checked.status)}] "),
+        "",
+        formula(checked.row.relation),
+    ]
+    if checked.status not in (Status.DEFINED, Status.CITED):
+        lines += ["", _wrapped(checked.outcome.how, 3)]
+    elif checked.status is Status.CITED:
+        lines += ["", _wrapped(to_text(checked.outcome.how), 3)]
+    return "\n".join(lines)
+
+
+def _conclusion(derivation: Derivation) -> str:
+    step = facts.concluding_step(derivation)
+    return f"Step {step} is the conclusion. {facts.verdict(derivation)}." if step else ""
+
+
+def _references(derivation: Derivation) -> list[str]:
+    listed = facts.sources(derivation)
+    entries = [_wrapped(str(source), 4, f"[{number}] ") for number, source in enumerate(listed, 1)]
+    return ["\n".join(["References", "----------", *entries])] if entries else []
