@@ -1,0 +1,43 @@
+"""What depends on the device: the precision of products, and how many seeds are computed at once.
+
+On a CPU one seed at a time is fastest once a seed's arrays no longer fit the cache, because the arrays of
+a single seed then stay close to the core; a GPU wants as many seeds side by side as its memory holds. Both
+are one rule with two budgets: the number of seeds computed at once is the budget of the device divided by
+the bytes of one seed.
+"""
+
+import os
+from typing import Final
+
+import jax
+from jax import lax
+
+# Accelerators multiply float32 matrices in reduced precision by default (relative error near 1e-3).
+PRECISION: Final = lax.Precision.HIGHEST
+
+_FALLBACK_MEMORY: Final = 4 * 2**30
+
+
+def available_bytes(device: jax.Device) -> int:
+    """Bytes that a computation may plan with on this device: half of what the device reports as free.
+
+    The other half is left to compiler temporaries, which differ between a single and a batched program,
+    and to other arrays of the caller.
+    """
+    if device.platform == "cpu":
+        return _host_bytes() // 2
+    statistics = device.memory_stats() or {}
+    limit = int(statistics.get("bytes_limit", _FALLBACK_MEMORY))
+    return (limit - int(statistics.get("bytes_in_use", 0))) // 2
+
+
+def _host_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not every platform reports its free pages
+        return _FALLBACK_MEMORY
+
+
+def maps_one_by_one(device: jax.Device) -> bool:
+    """The switch: on a CPU seeds run one after the other, elsewhere in vectorized batches."""
+    return device.platform == "cpu"
