@@ -1,0 +1,334 @@
+"""E[product of elements] under a centered Gaussian law, by tilting, Stein's recursion and conditioning.
+
+No integral is computed. exp(quadratic) tilts the Gaussian law into another; a step or Phi of a variable
+becomes the event that a jointly Gaussian latent variable is positive; Stein's identity
+
+    E[x_i G] = E[x_i] E[G] + sum_j cov(x_i, x_j) E[d_j G]
+
+lowers the powers, where the derivative of a latent event is a point mass, that is, a density times a
+conditional law; what remains are orthant probabilities.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import sympy
+from sympy import QQ, Expr, I, Symbol, pi
+from sympy.polys.fields import FracElement
+
+from theory.errors import OutsideClass
+from theory.gaussian.combination import (
+    Combination,
+    arc_sine,
+    bivariate_probability,
+    normal_probability,
+)
+from theory.gaussian.element import Element, Factor, Term
+from theory.gaussian.field import GaussianField, NotInField, Surd, field_for
+
+
+class Law(NamedTuple):
+    """Mean and covariance of a Gaussian vector: first the variables, then the latent ones."""
+
+    mean: tuple[FracElement, ...]
+    covariance: tuple[tuple[FracElement, ...], ...]
+
+
+def field_of(elements: Sequence[Element], symbols: tuple[Symbol, ...], also: Sequence[Expr] = ()) -> GaussianField:
+    """The field in which products of these elements have their expectation."""
+    entering: list[Expr] = list(also)
+    complex_numbers = any(expression.has(I, sympy.sin, sympy.cos) for expression in also)
+    for term, value in (pair for element in elements for pair in element.terms):
+        entering += [term.quadratic, term.linear]
+        for factor in term.factors:
+            entering += [factor.shift / factor.scale, factor.scale**2]
+        complex_numbers = complex_numbers or term.linear.has(I) or value.has(I)
+    return field_for(entering, symbols, complex_numbers)
+
+
+def expectation(
+    elements: Sequence[Element], covariance: Sequence[Sequence[FracElement]], field: GaussianField
+) -> Combination:
+    """E[product of elements[i](x_i)] for x ~ N(0, covariance), in closed form.
+
+    Raises OutsideClass when an orthant probability without elementary form remains.
+    """
+    total = Combination(field, {})
+    laws: dict[tuple, _Orthant] = {}
+    for combination in itertools.product(*(element.terms for element in elements)):
+        key = tuple((term.quadratic, term.linear, term.factors) for term, _ in combination)
+        if key not in laws:
+            laws[key] = _Orthant.build([term for term, _ in combination], covariance, field)
+        value = constant(field, sympy.Mul(*(coefficient for _, coefficient in combination)))
+        powers = tuple(term.power for term, _ in combination)
+        total += value * laws[key].moment(powers)
+    return total
+
+
+def constant(field: GaussianField, value: Expr) -> Combination:
+    """A constant expression (rational, radicals, pi, exp, erf, other constants) as a combination."""
+    if value.is_Add:
+        total = Combination(field, {})
+        for part in value.args:
+            total += constant(field, part)
+        return total
+    if value.is_Mul:
+        product = Combination.rational(field, 1)
+        for part in value.args:
+            product = product * constant(field, part)
+        return product
+    if isinstance(value, sympy.exp):
+        return _constant_exponential(field, value)
+    if isinstance(value, sympy.erf | sympy.erfc):
+        sign = 1 if isinstance(value, sympy.erf) else -1
+        root = field.multiply(surd_of(field, value.args[0]), field.sqrt(field.field(2)))
+        twice = normal_probability(field, root).scaled(field.field(2 * sign))
+        return twice + Combination.rational(field, -sign + (sign < 0) * 1)
+    base, power = value.as_base_exp()
+    if power.is_Integer and power > 1 and not base.is_Rational and base != pi:
+        return constant(field, base) ** int(power)
+    surd, half_pi = _surd_and_pi(field, value)
+    return Combination.of(field, surd, half_pi)
+
+
+def _constant_exponential(field: GaussianField, value: Expr) -> Combination:
+    try:
+        return Combination.of(field, Surd(field.field(1), frozenset()), 0, field.element(value.args[0]))
+    except NotInField:
+        raise OutsideClass(f"the constant {value} is not in the class") from None
+
+
+def surd_of(field: GaussianField, value: Expr) -> Surd:
+    """A constant that is a rational number times a square root. Raises OutsideClass for others."""
+    product = constant(field, value)
+    if len(product.terms) == 0:
+        return Surd(field.field(0), frozenset())
+    [(monomial, coefficient), *rest] = product.terms.items()
+    if rest or monomial.half_pi or monomial.exponent or monomial.atoms:
+        raise OutsideClass(f"the constant {value} is no square root of a rational")
+    return Surd(coefficient, monomial.radicals)
+
+
+def _surd_and_pi(field: GaussianField, value: Expr) -> tuple[Surd, int]:
+    one = Surd(field.field(1), frozenset())
+    base, power = value.as_base_exp()
+    if base == pi and pi not in field.generators and (2 * power).is_Integer:
+        return one, int(2 * power)
+    if base.is_Rational and base > 0 and (2 * power).is_Integer and not power.is_Integer:
+        root = field.sqrt(field.element(base))
+        return field.multiply(Surd(field.element(base) ** int(power - sympy.S.Half), frozenset()), root), 0
+    try:
+        return Surd(field.element(value), frozenset()), 0
+    except NotInField:
+        raise OutsideClass(f"the constant {value} is not in the class") from None
+
+
+@dataclass(frozen=True)
+class _Orthant:
+    """weight * E[x^powers 1{all latent > 0}], with a memory for conditional laws and moments."""
+
+    field: GaussianField
+    weight: Combination
+    law: Law
+    variables: int
+    _laws: dict[frozenset, Law] = field(default_factory=dict)
+    _moments: dict[tuple, Combination] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls, terms: Sequence[Term], covariance: Sequence[Sequence[FracElement]], k: GaussianField
+    ) -> _Orthant:
+        _refuse_complex_thresholds(terms)
+        law, weight = _tilted(terms, covariance, k)
+        for index, factor in _located(terms, "point"):
+            point = k.element(factor.shift)
+            shifted = law.mean[index] - point
+            weight = weight * _density(k, shifted, law.covariance[index][index])
+            law = _conditioned(law, index, shifted, k)
+        latents = [*_located(terms, "step"), *_located(terms, "normal")]
+        return cls(k, weight, _with_latents(law, latents, k), len(terms))
+
+    def moment(self, powers: tuple[int, ...]) -> Combination:
+        latents = frozenset(range(self.variables, len(self.law.mean)))
+        return self.weight * self._moment(frozenset(), latents, powers)
+
+    def _law(self, known: frozenset) -> Law:
+        """The law given that the latent variables in ``known`` are 0."""
+        if known not in self._laws:
+            if not known:
+                self._laws[known] = self.law
+            else:
+                last = max(known)
+                before = self._law(known - {last})
+                self._laws[known] = _conditioned(before, last, before.mean[last], self.field)
+        return self._laws[known]
+
+    def _moment(self, known: frozenset, active: frozenset, powers: tuple[int, ...]) -> Combination:
+        key = (known, active, powers)
+        if key not in self._moments:
+            self._moments[key] = self._stein(known, active, powers)
+        return self._moments[key]
+
+    def _stein(self, known: frozenset, active: frozenset, powers: tuple[int, ...]) -> Combination:
+        law = self._law(known)
+        index = next((i for i, power in enumerate(powers) if power), None)
+        if index is None:
+            return _probability(law, sorted(active), self.field)
+        lower = _lowered(powers, index)
+        total = self._moment(known, active, lower).scaled(law.mean[index])
+        for other, power in enumerate(lower):
+            factor = power * law.covariance[index][other]
+            if factor:
+                total += self._moment(known, active, _lowered(lower, other)).scaled(factor)
+        for latent in sorted(active):
+            factor = law.covariance[index][latent]
+            if factor:
+                weight = _density(self.field, law.mean[latent], law.covariance[latent][latent])
+                inner = self._moment(known | {latent}, active - {latent}, lower)
+                total += (weight * inner).scaled(factor)
+        return total
+
+
+def _lowered(powers: tuple[int, ...], index: int) -> tuple[int, ...]:
+    return (*powers[:index], powers[index] - 1, *powers[index + 1 :])
+
+
+def _refuse_complex_thresholds(terms: Sequence[Term]) -> None:
+    if any(term.linear.has(I) for term in terms) and any(term.factors for term in terms):
+        raise OutsideClass(
+            "sin or cos times a step or erf is outside the class: its thresholds would be complex"
+        )
+
+
+def _located(terms: Sequence[Term], kind: str) -> list[tuple[int, Factor]]:
+    return [(i, factor) for i, term in enumerate(terms) for factor in term.factors if factor.kind == kind]
+
+
+def _tilted(
+    terms: Sequence[Term], covariance: Sequence[Sequence[FracElement]], k: GaussianField
+) -> tuple[Law, Combination]:
+    """The law tilted by the exponentials: S' = (1 + S P)^-1 S, mean S' J, and the total mass."""
+    n = len(terms)
+    quadratic = [k.element(term.quadratic) for term in terms]
+    linear = [k.element(term.linear) for term in terms]
+    rows = [[k.lift(entry) for entry in row] for row in covariance]
+    weight = Combination.rational(k, 1)
+    if any(quadratic):
+        matrix = [[rows[i][j] * quadratic[j] + (i == j) for j in range(n)] for i in range(n)]
+        rows, determinant = _solve(matrix, rows, k)
+        weight = Combination.of(k, k.inverse(k.sqrt(determinant)))
+    mean = [k.reduce(_dot(row, linear, k)) for row in rows]
+    if any(linear):
+        weight = weight * Combination.of(
+            k, Surd(k.field(1), frozenset()), 0, _dot(linear, mean, k) / 2
+        )
+    return Law(tuple(mean), tuple(map(tuple, rows))), weight
+
+
+def _dot(left: Sequence[FracElement], right: Sequence[FracElement], k: GaussianField) -> FracElement:
+    return sum((x * y for x, y in zip(left, right, strict=True)), k.field(0))
+
+
+def _solve(
+    matrix: list[list[FracElement]], right: list[list[FracElement]], k: GaussianField
+) -> tuple[list[list[FracElement]], FracElement]:
+    """matrix^-1 right and det(matrix) by Gauss-Jordan elimination (leading minors are not zero)."""
+    n = len(matrix)
+    rows = [[*matrix[i], *right[i]] for i in range(n)]
+    determinant = k.field(1)
+    for pivot in range(n):
+        head = rows[pivot][pivot]
+        determinant = k.reduce(determinant * head)
+        rows[pivot] = [k.reduce(entry / head) for entry in rows[pivot]]
+        for i in range(n):
+            factor = rows[i][pivot]
+            if i != pivot and factor:
+                rows[i] = [k.reduce(x - factor * y) for x, y in zip(rows[i], rows[pivot], strict=True)]
+    return [row[n:] for row in rows], determinant
+
+
+def _with_latents(law: Law, latents: Sequence[tuple[int, Factor]], k: GaussianField) -> Law:
+    """Add w = x - t for 1{x > t}, and w = x + beta/alpha + g/alpha, g ~ N(0, 1), for Phi(alpha x + beta)."""
+    mean, rows = list(law.mean), [list(row) for row in law.covariance]
+    owners = list(range(len(mean)))
+    for index, factor in latents:
+        is_step = factor.kind == "step"
+        shift = -factor.shift if is_step else factor.shift / factor.scale
+        noise = k.field(0) if is_step else 1 / k.element(factor.scale**2)
+        mean.append(k.reduce(law.mean[index] + k.element(sympy.expand(shift))))
+        new = [law.covariance[index][owner] for owner in owners]
+        for row, entry in zip(rows, new, strict=True):
+            row.append(entry)
+        rows.append([*new, k.reduce(law.covariance[index][index] + noise)])
+        owners.append(index)
+    return Law(tuple(mean), tuple(map(tuple, rows)))
+
+
+def _conditioned(law: Law, index: int, shifted_mean: FracElement, k: GaussianField) -> Law:
+    """The law given that variable ``index`` minus its threshold is zero."""
+    column = [row[index] for row in law.covariance]
+    variance = column[index]
+    mean = tuple(k.reduce(m - c * shifted_mean / variance) for m, c in zip(law.mean, column, strict=True))
+    rows = tuple(
+        tuple(k.reduce(entry - column[i] * column[j] / variance) for j, entry in enumerate(row))
+        for i, row in enumerate(law.covariance)
+    )
+    return Law(mean, rows)
+
+
+def _density(k: GaussianField, mean: FracElement, variance: FracElement) -> Combination:
+    """The density at 0 of N(mean, variance)."""
+    root = k.inverse(k.sqrt(2 * variance))
+    return Combination.of(k, root, -1, -(mean**2) / (2 * variance))
+
+
+def _probability(law: Law, latents: list[int], k: GaussianField) -> Combination:
+    """P(all latents > 0). A latent of zero variance does not occur: steps in one variable were merged."""
+    blocks = _independent_blocks(law, latents)
+    result = Combination.rational(k, 1)
+    for block in blocks:
+        result = result * _block_probability(law, block, k)
+    return result
+
+
+def _independent_blocks(law: Law, latents: list[int]) -> list[list[int]]:
+    blocks: list[list[int]] = []
+    for latent in latents:
+        touching = [block for block in blocks if any(law.covariance[latent][other] for other in block)]
+        merged = [latent, *(other for block in touching for other in block)]
+        blocks = [block for block in blocks if block not in touching] + [sorted(merged)]
+    return blocks
+
+
+def _block_probability(law: Law, block: list[int], k: GaussianField) -> Combination:
+    thresholds = [_standardized(law, i, k) for i in block]
+    if len(block) == 1:
+        return normal_probability(k, thresholds[0])
+    if len(block) == 2:
+        return bivariate_probability(k, *thresholds, _correlation(law, *block, k))
+    if len(block) == 3 and not any(law.mean[i] for i in block):
+        total = Combination.rational(k, k.field(QQ(1, 8)))
+        quarter = Combination.of(k, Surd(k.field(QQ(1, 4)), frozenset()), -2)
+        for i, j in itertools.combinations(block, 2):
+            total += quarter * arc_sine(k, _correlation(law, i, j, k))
+        return total
+    raise OutsideClass(
+        f"the probability of an orthant in {len(block)} dimensions remains, which has no elementary closed form"
+    )
+
+
+def _standardized(law: Law, index: int, k: GaussianField) -> Surd:
+    if not law.mean[index]:
+        return Surd(k.field(0), frozenset())
+    inverse = k.inverse(k.sqrt(law.covariance[index][index]))
+    return k.multiply(Surd(law.mean[index], frozenset()), inverse)
+
+
+def _correlation(law: Law, i: int, j: int, k: GaussianField) -> Surd:
+    variance: Any = law.covariance[i][i] * law.covariance[j][j]
+    inverse = k.inverse(k.sqrt(variance))
+    return k.multiply(Surd(law.covariance[i][j], frozenset()), inverse)
