@@ -24,7 +24,7 @@ class LatexFailed(RuntimeError):
     """LaTeX stopped; the message holds its first error."""
 
 
-def compile_pdf(source: str, output: Path) -> None:
+def write(source: str, output: Path) -> None:
     """Compile a LaTeX document and move the PDF to ``output`` in one step.
 
     Raises InputError if no LaTeX is installed or the folder is not there, LatexFailed if LaTeX stops.

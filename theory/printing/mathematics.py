@@ -52,6 +52,12 @@ class PaperPrinter(LatexPrinter):
     def _print_Expectation(self, expression: Any) -> str:
         return rf"\mathbb{{E}}\left[{self._print(expression.args[0])}\right]"
 
+    def _print_Identity(self, expression: Any) -> str:
+        return rf"I_{{{self._print(expression.shape[0])}}}"
+
+    def _print_ZeroMatrix(self, expression: Any) -> str:
+        return "0"
+
     def _print_Implies(self, expression: Any, altchar: Any = None) -> str:
         premise, consequence = (self._print(argument) for argument in expression.args)
         return rf"{premise} \;\Rightarrow\; {consequence}"

@@ -70,7 +70,9 @@ def is_safe_formula(formula: str) -> bool:
     commands = all(name in COMMANDS for name in _COMMAND.findall(formula))
     symbols = all(symbol in _SAFE_CONTROL_SYMBOLS for symbol in _CONTROL_SYMBOL.findall(formula))
     printable = formula.isascii() and formula.isprintable() and not formula.endswith("\\")
-    return commands and symbols and printable and not set("%#~$") & set(formula) and _balanced(formula)
+    # Two carets in a row spell any character by its code, a backslash too.
+    plain = "^^" not in formula and not set("%#~$&") & set(formula)
+    return commands and symbols and printable and plain and _balanced(formula)
 
 
 def _balanced(formula: str) -> bool:
