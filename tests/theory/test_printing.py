@@ -95,8 +95,8 @@ def test_latex_special_characters_print_as_themselves():
 
 @pytest.mark.parametrize(
     "formula",
-    [r"\input{x}", r"\write18{x}", r"\csname input\endcsname", "x%", r"}\input{x", "a#1", r"\href{x}{y}", "^^5cinput",
-     r"\\", "\\", r"\left( x", r"\text{\catcode}", "σ", "a & b"],
+    [r"\input{x}", r"\write18{x}", r"\csname input\endcsname", "x%", r"}\input{x", "a#1", r"\href{x}{y}",
+     "^^5cinput", r"\\", "\\", r"\left( x", r"\text{\catcode}", "σ", "a & b"],
 )  # fmt: skip
 def test_formula_with_another_command_is_printed_as_text(formula):
     assert not is_safe_formula(formula)
