@@ -25,7 +25,8 @@ def main() -> None:
         totals["unexpected"] += len(report.unexpected)
         totals["controls"] += sum(claim.control for claim in claims)
         totals["controls refuted"] += sum(claim.control and claim.verdict == "refuted" for claim in claims)
-        print(f"seed {seed}: {len(claims)} verdicts, {len(report.unexpected)} unexpected, {report.seconds:.1f} s")
+        found = f"{len(claims)} verdicts, {len(report.unexpected)} unexpected"
+        print(f"seed {seed}: {found}, {report.seconds:.1f} s")
     print(", ".join(f"{name}: {count}" for name, count in totals.items()))
 
 

@@ -1,4 +1,7 @@
-"""Time of ``verify`` by stage: imports, derivations, each claim. Run: python -m benchmarks.verify [profile]."""
+"""Time of ``verify`` by stage: imports, derivations, each claim.
+
+Run: python -m benchmarks.verify [profile]
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _HOME = {
     "on_host": "proofs_checks.experiment",
     "verify": "proofs_checks.run",
 }
-__all__ = sorted(_HOME)  # noqa: PLE0605  # the names are loaded lazily, so the list is computed
+__all__ = sorted(_HOME)  # the names are loaded lazily, so the list is computed
 __version__ = "0.1.0"
 
 

@@ -121,7 +121,8 @@ def _from_file(path: Path) -> Theorem:
     name = f"provenet_theorem_{resolved.stem}_{digest}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, resolved)
-        assert spec is not None and spec.loader is not None  # a path that ends in .py always has a loader
+        assert spec is not None  # a path that ends in .py always has a loader
+        assert spec.loader is not None
         sys.modules[name] = module = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
@@ -130,5 +131,7 @@ def _from_file(path: Path) -> Theorem:
             raise InputError(f"{path} is not Python: line {error.lineno}: {error.msg}") from None
     missing = [part for part in ("statement", "derivation", "claims") if not hasattr(sys.modules[name], part)]
     if missing:
-        raise InputError(f"{path} defines no {', '.join(missing)}: a theorem has statement, derivation, claims")
+        raise InputError(
+            f"{path} defines no {', '.join(missing)}: a theorem has statement, derivation, claims"
+        )
     return Theorem(resolved.stem, name, name)

@@ -98,8 +98,8 @@ def derive(
 
     format_ = "json" if as_json else format_
     derivations.require(format_, output)
-    from proofs_checks.run import derive as build
     from proofs_checks.report import terminal
+    from proofs_checks.run import derive as build
 
     given = settings(set_)
     with terminal.progress() as watch:
@@ -174,9 +174,7 @@ def kernel(
     _print(lambda: run(activation, at=at, digits=digits), "json" if as_json else format_, output)
 
 
-@app.command(
-    "critical-points", epilog="Example: provenet critical-points --data X.npy Y.npy --widths 10,3,4"
-)
+@app.command("critical-points", epilog="Example: provenet critical-points --data X.npy Y.npy --widths 10,3,4")
 def critical_points(
     data: Annotated[tuple[Path, Path], typer.Option(metavar="X.npy Y.npy", help="Examples in rows.")],
     widths: Annotated[str, typer.Option(metavar="IN,HIDDEN,OUT", help="Widths of the linear network.")],

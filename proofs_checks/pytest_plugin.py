@@ -118,7 +118,9 @@ class DerivationItem(_Item):
         rows = [row for row in derivation.checked if row.status in ("open", "not run")]
         if rows:
             lines = [f"  {row.status}: {row.row.reason}: {row.outcome.how}" for row in rows]
-            raise Unexpected("\n".join([f"the derivation of {self.theorem.id} is {derivation.status}", *lines]))
+            raise Unexpected(
+                "\n".join([f"the derivation of {self.theorem.id} is {derivation.status}", *lines])
+            )
 
 
 class ClaimItem(_Item):

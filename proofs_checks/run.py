@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from proofs_checks.catalogue import Theorem, catalogue, find
-from proofs_checks.profile import Profile
+from proofs_checks.profile import Profile, ProfileName
 from proofs_checks.report.summary import Report, TheoremReport
 from theory.errors import InputError
 from theory.parameters import suggest
@@ -54,7 +54,7 @@ def verify(
     """
     chosen = [find(name) for name in theorems] or list(catalogue().values())
     settings = resolve_all(chosen, parameters)
-    level = Profile(profile)
+    level = Profile(cast(ProfileName, profile))  # which refuses other words
     from proofs_checks.precision import float64
     from proofs_checks.store import open_store
 

@@ -19,7 +19,7 @@ _HOME = {
     "Source": "theory.statement",
     "Statement": "theory.statement",
 }
-__all__ = sorted(_HOME)  # noqa: PLE0605  # the names are loaded lazily, so the list is computed
+__all__ = sorted(_HOME)  # the names are loaded lazily, so the list is computed
 
 
 def __getattr__(name: str) -> Any:

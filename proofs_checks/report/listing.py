@@ -43,6 +43,4 @@ def _entry(theorem: Theorem) -> Entry:
     controls = sum(claim.control for claim in claims)
     statement = derivation.statement
     source = str(statement.sources[0]) if statement.sources else ""
-    return Entry(
-        theorem.id, statement.title, source, derivation.status, len(claims) - controls, controls
-    )
+    return Entry(theorem.id, statement.title, source, derivation.status, len(claims) - controls, controls)

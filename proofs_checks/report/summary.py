@@ -96,7 +96,10 @@ class ClaimReport:
             "verdict": self.verdict,
             "cause": self.cause,
             "comparator": self.comparator,
-            **{name: _json(values[0]) if single else [*map(_json, values)] for name, values in columns.items()},
+            **{
+                name: _json(values[0]) if single else [*map(_json, values)]
+                for name, values in columns.items()
+            },
             "seeds": self.seeds,
             "seconds": round(self.seconds, 3),
             "control": self.control,
@@ -152,7 +155,7 @@ class TheoremReport:
 
     @property
     def exit_code(self) -> int:
-        """0 as expected; 1 refuted, a control not refuted, or an open row; 3 undecided, invalid or not run."""
+        """0 as expected; 1 refuted, a control supported, or an open row; 3 undecided, invalid, not run."""
         if self.as_expected:
             return AS_EXPECTED
         opposite = any(
@@ -198,10 +201,7 @@ class Report:
     def unexpected(self) -> tuple[tuple[TheoremReport, ClaimReport], ...]:
         """Every claim whose verdict is not the expected one, with its theorem."""
         return tuple(
-            (theorem, claim)
-            for theorem in self.theorems
-            for claim in theorem.claims
-            if not claim.as_expected
+            (theorem, claim) for theorem in self.theorems for claim in theorem.claims if not claim.as_expected
         )
 
     def raise_if_unexpected(self) -> None:
@@ -237,4 +237,3 @@ class Report:
         from proofs_checks.report.notebook import table
 
         return table(self)
-

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -81,9 +88,7 @@ def catalogue_table(entries: list[Entry]) -> RenderableType:
     table.add_column("controls", justify="right")
     for entry in entries:
         status = Text(entry.status, _STYLES[entry.status])
-        table.add_row(
-            entry.id, entry.title, entry.source, status, str(entry.claims), str(entry.controls)
-        )
+        table.add_row(entry.id, entry.title, entry.source, status, str(entry.claims), str(entry.controls))
     return table
 
 

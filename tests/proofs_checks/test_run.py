@@ -34,7 +34,8 @@ def statement(scale):
 
 def derivation(scale):
     row = Row(Eq({left}, s**2 / 2), "by symmetry", Identity())
-    return Derivation(statement(scale), (row,), Row(Eq((s**2 / 2).subs(s, 1), Rational(1, 2)), "$s = 1$", Identity()))
+    limit = Row(Eq((s**2 / 2).subs(s, 1), Rational(1, 2)), "$s = 1$", Identity())
+    return Derivation(statement(scale), (row,), limit)
 
 
 def moment(key, scale):

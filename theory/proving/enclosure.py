@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +46,11 @@ class Enclosure:
         return self._cover(relation.gts - relation.lts, start, strict)
 
     def _cover(self, difference: Expr, start: Box, strict: bool) -> Outcome:
-        boxes, settled = [start], 0
+        boxes, settled = deque([start]), 0  # breadth first, so that a contradiction is found early
         for _ in range(self.maximum_boxes):
             if not boxes:
                 return Outcome(Answer.YES, f"ball arithmetic settles all {settled} boxes of a cover", settled)
-            box = boxes.pop()
+            box = boxes.popleft()
             value = balls.enclose(difference, box, digits=self.digits)
             if bool(value < 0):
                 return Outcome(Answer.NO, f"ball arithmetic contradicts it on {_readable(box)}", settled)

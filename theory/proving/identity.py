@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sympy import Basic, Eq, S
 
+from theory import balls
 from theory.proving.normal_form import is_zero
 from theory.proving.outcome import Answer, Outcome, Status
 from theory.proving.spot_check import spot_check
@@ -13,10 +14,16 @@ from theory.statement import Domain
 
 
 def both_locks(answer: Answer, how: str, relation: Basic, domain: Domain | None) -> Outcome:
-    """Join an algebraic answer with the second lock: a contradiction at a point overrules the algebra."""
+    """Join an algebraic answer with the second lock.
+
+    A contradiction at a point overrules the algebra, and where the lock can be run it must have decided at
+    one point at least.
+    """
     points = spot_check(relation, domain)
     if points.answer is Answer.NO:
         return points
+    if answer is Answer.YES and points.answer is Answer.UNKNOWN and balls.available():
+        return Outcome(Answer.UNKNOWN, f"{how}, but {points.how}")
     return Outcome(answer, f"{how}; {points.how}" if answer is Answer.YES else how, points.points)
 
 

@@ -26,15 +26,19 @@ class Induction:
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if base and step both have normal form 0."""
         if not (isinstance(relation, Eq) and isinstance(relation.lhs, (Sum, Product))):
-            return Outcome(Answer.UNKNOWN, "induction needs Eq(Sum(...), closed form) or Eq(Product(...), ...)")
+            return Outcome(
+                Answer.UNKNOWN, "induction needs Eq(Sum(...), closed form) or Eq(Product(...), ...)"
+            )
         summation, closed = relation.lhs, relation.rhs
         (index, _low, high), term = summation.limits[0], summation.function
         if high != self.variable or len(summation.limits) != 1:
             return Outcome(Answer.UNKNOWN, f"the upper limit {high} is not the variable {self.variable}")
+        if not self.variable.is_integer or (self.variable.is_positive and self.start < 1):
+            return Outcome(Answer.UNKNOWN, f"{self.variable} must be an integer that may equal {self.start}")
         following, last = closed.subs(self.variable, self.variable + 1), term.subs(index, self.variable + 1)
         expected = closed + last if isinstance(summation, Sum) else closed * last
-        base = relation.subs(self.variable, self.start)
-        answers = (is_zero(base.lhs.doit() - base.rhs)[0], is_zero(following - expected)[0])
+        base = (summation - closed).subs(self.variable, self.start).doit()
+        answers = (is_zero(base)[0], is_zero(following - expected)[0])
         proved = all(answer is Answer.YES for answer in answers)
         how = f"induction on {self.variable}: the base {self.variable} = {self.start} and the step have normal form 0"
         answer = Answer.YES if proved else Answer.UNKNOWN
