@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 from sympy import Basic, Eq, Expr, Integral, Symbol, diff, limit
 
@@ -55,8 +56,6 @@ def _bounded(
     integrand: Expr, primitive: Expr, limits: tuple[Symbol, Expr, Expr], domain: Domain | None
 ) -> bool:
     """Whether integrand and antiderivative have finite enclosures on all cells at one sampled point."""
-    from random import Random
-
     variable, low, high = limits
     point = (domain or Domain({})).extended_to(low + high + integrand).sample(Random(1))
     point.pop(variable, None)

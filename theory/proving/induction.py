@@ -40,6 +40,7 @@ class Induction:
         base = (summation - closed).subs(self.variable, self.start).doit()
         answers = (is_zero(base)[0], is_zero(following - expected)[0])
         proved = all(answer is Answer.YES for answer in answers)
-        how = f"induction on {self.variable}: the base {self.variable} = {self.start} and the step have normal form 0"
+        base_case = f"{self.variable} = {self.start}"
+        how = f"induction on {self.variable}: the base {base_case} and the step have normal form 0"
         answer = Answer.YES if proved else Answer.UNKNOWN
         return both_locks(answer, how if proved else "base or step has no normal form 0", relation, domain)
