@@ -72,7 +72,10 @@ def settings(given: list[str] | None) -> dict[str, str]:
 
 @app.command("list", epilog="Example: provenet list --json")
 def list_(as_json: Json = False) -> None:
-    """The catalogue: id, title, source, status of the derivation, claims and controls."""
+    """List the catalogue.
+
+    Id, title and source of every theorem, status of its derivation, number of claims and controls.
+    """
     from proofs_checks.report import listing, terminal
 
     with terminal.progress() as watch:
@@ -93,7 +96,10 @@ def derive(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Build and check a derivation, and print it."""
+    """Check a derivation and print it.
+
+    Exit code 0 if no row is open, 1 if one is, 3 if a row could not be run here.
+    """
     from proofs_checks.report import derivations
 
     format_ = "json" if as_json else format_
@@ -133,7 +139,11 @@ def verify(
     details: Annotated[bool, typer.Option(help="Print every claim with its numbers.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Derive, measure on trained networks, and judge."""
+    """Derive, measure and judge.
+
+    Exit code 0 if all is as expected, 1 if something is not, 3 if something is undecided or invalid and
+    nothing is refuted.
+    """
     from proofs_checks.report import terminal
     from proofs_checks.run import verify as run
 
@@ -168,7 +178,10 @@ def kernel(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """The Gaussian dual kernel, derivative kernel and two-layer tangent kernel of an activation."""
+    """Derive the kernels of an activation.
+
+    The Gaussian dual kernel, the derivative kernel and the two-layer neural tangent kernel.
+    """
     from proofs_checks.commands.kernel import run
 
     _print(lambda: run(activation, at=at, digits=digits), "json" if as_json else format_, output)
@@ -181,7 +194,10 @@ def critical_points(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """All critical values of a two-layer linear network on this data, and their kinds."""
+    """Map the landscape of your data.
+
+    All critical values of a two-layer linear network with squared loss, and their kinds.
+    """
     from proofs_checks.commands.critical_points import run
 
     _print(lambda: run(data[0], data[1], widths), "json" if as_json else "text", output)
@@ -200,7 +216,10 @@ def approximate(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """An explicit network with a certificate that its error is at most E on the whole box."""
+    """Construct a certified network.
+
+    Explicit weights, and a certificate that the error is at most E on the whole box.
+    """
     from proofs_checks.commands.approximate import run
 
     result = run(function, on, epsilon, activation)
