@@ -1,0 +1,191 @@
+"""All critical classes of a spectrum: values, inertia and kinds, without enumerating subsets.
+
+2 L = total - sum of the chosen eigenvalues, for a choice of at most min(p, rho) non-zero eigenvalues of
+Sigma = Sigma_YX Sigma_XX^+ Sigma_XY. Equal eigenvalues form one group: which of its directions are chosen
+does not change value or inertia, so a class is the number chosen in each group.
+
+Source: Baldi and Hornik 1989, Facts 3 and 4; Zhou and Liang 2018, Theorems 1 to 3.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from theory.errors import InputError
+from theory.linear_landscape import formulas
+from theory.linear_landscape.formulas import Sizes
+
+Kind = Literal["global minimum", "strict saddle"]
+Choice = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Non-zero eigenvalues of Sigma in decreasing order, with multiplicities, and total = tr Sigma_YY.
+
+    Values may be floats, rationals or symbols: nothing is compared, the order given is the order used.
+    """
+
+    values: tuple[Any, ...]
+    multiplicities: tuple[int, ...]
+    total: Any
+
+    @classmethod
+    def distinct(cls, values: Sequence[Any], total: Any) -> Spectrum:
+        """The spectrum without ties."""
+        return cls(tuple(values), (1,) * len(values), total)
+
+    @property
+    def rank(self) -> int:
+        """rho, multiplicities counted."""
+        return sum(self.multiplicities)
+
+
+@dataclass(frozen=True)
+class CriticalClass:
+    """Critical points of one value.
+
+    choice
+        How many eigenvalues are chosen in each group.
+    loss
+        L = (total - sum of the chosen eigenvalues) / 2.
+    index, nullity
+        Numbers of negative and zero eigenvalues of the Hessian; the nullity is that of the points with
+        V = 0 (and no columns of A in the kernel of Sigma), the largest of the class.
+    """
+
+    choice: Choice
+    loss: Any
+    index: int
+    nullity: int
+    kind: Kind
+
+    @property
+    def rank(self) -> int:
+        """The rank of A B."""
+        return sum(self.choice)
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """All critical classes of |Y - A B X|^2 / 2 for given sizes and spectrum.
+
+    idle_inputs
+        Dimension of the inputs' space outside the range of Sigma_XX: B is free there, which adds
+        p * idle_inputs to every nullity. ``sizes.inputs`` counts the range only.
+
+    Raises InputError when the multiplicities do not add up to a rank the sizes allow.
+    """
+
+    sizes: Sizes
+    spectrum: Spectrum
+    idle_inputs: int = 0
+
+    def __post_init__(self) -> None:
+        largest = min(self.sizes.outputs, self.sizes.inputs)
+        if self.spectrum.rank != self.sizes.rank or self.sizes.rank > largest:
+            raise InputError(f"{self.spectrum.rank} non-zero eigenvalues: there can be at most {largest}")
+
+    @property
+    def largest_rank(self) -> int:
+        """min(p, rho)."""
+        return min(self.sizes.hidden, self.sizes.rank)
+
+    @property
+    def count(self) -> int:
+        """The number of classes; without ties the sum of binomial(rho, r) for r up to min(p, rho)."""
+        ways = [1] + [0] * self.largest_rank
+        for multiplicity in self.spectrum.multiplicities:
+            ways = [sum(ways[max(0, r - multiplicity) : r + 1]) for r in range(len(ways))]
+        return sum(ways)
+
+    def lowest(self, number: int) -> tuple[CriticalClass, ...]:
+        """The ``number`` classes of lowest loss, best first."""
+        start = self._filled(range(len(self.spectrum.multiplicities)))
+        return self._take(number, start, self._upwards, sign=1)
+
+    def highest(self, number: int) -> tuple[CriticalClass, ...]:
+        """The ``number`` classes of highest loss, worst first."""
+        start = (0,) * len(self.spectrum.multiplicities)
+        return self._take(number, start, self._downwards, sign=-1)
+
+    def all(self, maximum: int = 100_000) -> tuple[CriticalClass, ...]:
+        """Every class, best first. Raises InputError when there are more than ``maximum``."""
+        if self.count > maximum:
+            raise InputError(f"{self.count} classes are too many to list: ask for the lowest or the highest")
+        return self.lowest(self.count)
+
+    def at(self, choice: Choice) -> CriticalClass:
+        """The class of one choice."""
+        loss = (self.spectrum.total - self._gain(choice)) / 2
+        counts = list(zip(choice, self.spectrum.multiplicities, strict=True))
+        inversions = sum(
+            chosen * (size - left)
+            for k, (chosen, _) in enumerate(counts)
+            for left, size in counts[:k]
+        )
+        ties = sum(chosen * (size - chosen) for chosen, size in counts)
+        rank = sum(choice)
+        index = formulas.negative(self.sizes, rank, inversions)
+        nullity = formulas.zero(self.sizes, rank, ties) + self.sizes.hidden * self.idle_inputs
+        kind: Kind = "strict saddle" if index else "global minimum"
+        return CriticalClass(choice, loss, index, nullity, kind)
+
+    def nested(self) -> tuple[CriticalClass, ...]:
+        """The classes of the best rank-r product, r = 0, ..., min(p, rho): the way down from small weights."""
+        groups = range(len(self.spectrum.multiplicities))
+        return tuple(self.at(self._filled(groups, rank)) for rank in range(self.largest_rank + 1))
+
+    def _gain(self, choice: Choice) -> Any:
+        pairs = zip(choice, self.spectrum.values, strict=True)
+        return sum(chosen * value for chosen, value in pairs if chosen)
+
+    def _filled(self, groups: Sequence[int], rank: int | None = None) -> Choice:
+        left = self.largest_rank if rank is None else rank
+        choice = [0] * len(groups)
+        for group in groups:
+            choice[group] = min(left, self.spectrum.multiplicities[group])
+            left -= choice[group]
+        return tuple(choice)
+
+    def _take(self, number: int, start: Choice, neighbors: Any, sign: int) -> tuple[CriticalClass, ...]:
+        """Best-first search: each neighbor is no better than where it comes from, and all are reached."""
+        heap = [(-sign * self._gain(start), start)]
+        seen = {start}
+
+        def ordered() -> Iterator[CriticalClass]:
+            while heap:
+                _, choice = heapq.heappop(heap)
+                yield self.at(choice)
+                for following in neighbors(choice):
+                    if following not in seen:
+                        seen.add(following)
+                        heapq.heappush(heap, (-sign * self._gain(following), following))
+
+        return tuple(islice(ordered(), number))
+
+    def _upwards(self, choice: Choice) -> Iterator[Choice]:
+        """Give one eigenvalue up, or exchange it for one of the next smaller group: the loss grows."""
+        for group, chosen in enumerate(choice):
+            if not chosen:
+                continue
+            less = (*choice[:group], chosen - 1, *choice[group + 1 :])
+            yield less
+            if group + 1 < len(choice) and choice[group + 1] < self.spectrum.multiplicities[group + 1]:
+                yield (*less[: group + 1], less[group + 1] + 1, *less[group + 2 :])
+
+    def _downwards(self, choice: Choice) -> Iterator[Choice]:
+        """Take one eigenvalue more, or exchange one for one of the next larger group: the loss falls."""
+        room = sum(choice) < self.largest_rank
+        for group, chosen in enumerate(choice):
+            if chosen == self.spectrum.multiplicities[group]:
+                continue
+            more = (*choice[:group], chosen + 1, *choice[group + 1 :])
+            if room:
+                yield more
+            if group + 1 < len(choice) and choice[group + 1]:
+                yield (*more[: group + 1], more[group + 1] - 1, *more[group + 2 :])

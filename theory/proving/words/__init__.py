@@ -1,0 +1,1 @@
+"""Noncommutative words: matrix identities for every size, by rewriting."""
