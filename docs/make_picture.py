@@ -1,0 +1,27 @@
+"""Draw docs/images/verify.svg, the table of the README, from a run of the whole catalogue (quick profile)."""
+
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from proofs_checks import verify
+from proofs_checks.report.terminal import verdict_table
+
+PICTURE = Path(__file__).parent / "images" / "verify.svg"
+
+
+def main() -> None:
+    console = Console(record=True, width=110, file=io.StringIO(), force_terminal=True)
+    console.print(verdict_table(verify(profile="quick")))
+    # rich links fonts of a public host; a picture of the repository loads nothing.
+    picture = re.sub(
+        r"@font-face \{.*?\}\s*", "", console.export_svg(title="provenet verify"), flags=re.DOTALL
+    )
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(picture, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
