@@ -21,11 +21,13 @@ class JudgedPoint:
     """One grid point with what was measured and decided there.
 
     ``observations`` holds, for each check, one observation per seed set drawn, as of the look that decided
-    it; ``outcomes`` one outcome per check.
+    it; ``outcomes`` one outcome per check. ``upper`` is None where the prediction is a number, and the upper
+    end where it is an interval.
     """
 
     parameters: Mapping[str, Any]
     predicted: tuple[float, ...]
+    upper: tuple[float | None, ...]
     margin: tuple[float, ...]
     resolution: tuple[float, ...]
     outcomes: tuple[str, ...]
@@ -140,7 +142,7 @@ def _observation(body: Mapping[str, Any]) -> Observation:
 
 
 def _point(body: Mapping[str, Any]) -> JudgedPoint:
-    tuples = {name: tuple(body[name]) for name in ("predicted", "margin", "resolution", "outcomes")}
+    tuples = {name: tuple(body[name]) for name in ("predicted", "upper", "margin", "resolution", "outcomes")}
     observations = tuple(map(_observation, body["observations"]))
     fields: dict[str, Any] = {**body, **tuples, "observations": observations}
     fields["verdict"] = Verdict(**body["verdict"])

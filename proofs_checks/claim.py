@@ -30,6 +30,21 @@ def _tuple(name: str, number: Any, count: int | None = None) -> tuple[float, ...
     return values
 
 
+def json_value(name: str, value: Any) -> Any:
+    """The value as JSON knows it (tuples become lists); raises InputError where it is no JSON value."""
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: json_value(f"{name}[{key!r}]", one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(name, one) for one in value]
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return json_value(name, value.item())
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value)):
+        return value
+    raise InputError(
+        f"{name} must be a finite number, a text, or lists and mappings of these, got {value!r:.80}"
+    )
+
+
 @dataclass(frozen=True)
 class Point:
     """One grid point: keyword arguments of the experiment, and what theory says it will give.
@@ -51,6 +66,7 @@ class Point:
     resolution: Number | None = None
 
     def __post_init__(self) -> None:
+        json_value("parameters", self.parameters)
         predicted = _tuple("predicted", self.predicted)
         if min(_tuple("margin", self.margin, len(predicted))) < 0:
             raise InputError(f"margin must be at least 0, got {self.margin!r}")

@@ -105,6 +105,12 @@ class Bound:
         limit = upper_limit(summary["violations"], summary["count"], levels.support_level)
         return limit < self.probability + target.resolution
 
+    def figures(self, summary: Summary, target: Target) -> str:
+        return (
+            f"{summary['violations']:.0f} of {summary['count']:.0f} values above "
+            f"{target.predicted + target.margin:.6g}, the largest {summary['largest']:.6g}"
+        )
+
     def hesitates(self, summary: Summary, target: Target, levels: Levels) -> str:
         if self._vacuous(summary):
             return (

@@ -91,6 +91,10 @@ class Distribution:
     def supports(self, summary: Summary, target: Target, levels: Levels) -> bool:
         return self._band(summary, levels) < target.margin + target.resolution
 
+    def figures(self, summary: Summary, target: Target) -> str:
+        distance = max(summary["above"], summary["below"])
+        return f"distance {distance:.3g} between the laws, from {summary['count']:.0f} values"
+
     def hesitates(self, summary: Summary, target: Target, levels: Levels) -> str:
         allowed = target.margin + target.resolution
         return f"the distance is only known to be below {self._band(summary, levels):.3g}, not {allowed:.3g}"

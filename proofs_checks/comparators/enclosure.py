@@ -58,6 +58,10 @@ class Enclosure:
     def supports(self, summary: Summary, target: Target, levels: Levels) -> bool:
         return summary["union"] < target.resolution
 
+    def figures(self, summary: Summary, target: Target) -> str:
+        gap = max(summary["gap_above"], summary["gap_below"])
+        return f"disjoint by {gap:.3g}" if gap > 0 else f"the union is {summary['union']:.3g} wide"
+
     def hesitates(self, summary: Summary, target: Target, levels: Levels) -> str:
         return f"the union is {summary['union']:.3g} wide, not below the resolution {target.resolution:.3g}"
 

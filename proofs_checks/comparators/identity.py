@@ -48,6 +48,12 @@ class Identity:
     def supports(self, summary: Summary, target: Target, levels: Levels) -> bool:
         return summary["outside"] == 0
 
+    def figures(self, summary: Summary, target: Target) -> str:
+        return (
+            f"{summary['outside']:.0f} of {summary['count']:.0f} values outside {target.predicted:.6g} "
+            f"+- {target.margin:.3g}, the worst off by {summary['worst']:.3g}"
+        )
+
     def hesitates(self, summary: Summary, target: Target, levels: Levels) -> str:
         return "never: an identity is inside its budget or outside"
 

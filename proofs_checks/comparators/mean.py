@@ -44,6 +44,9 @@ class Mean:
     def supports(self, summary: Summary, target: Target, levels: Levels) -> bool:
         return moments.equivalent(summary, target, levels)
 
+    def figures(self, summary: Summary, target: Target) -> str:
+        return moments.figures(summary, target)
+
     def hesitates(self, summary: Summary, target: Target, levels: Levels) -> str:
         return moments.reason_to_hesitate(summary, target, levels)
 

@@ -68,8 +68,14 @@ class Ordering:
     def supports(self, summary: Summary, target: Target, levels: Levels) -> bool:
         return least(summary["before"], summary["count"], self.probability) <= levels.support_level
 
+    def figures(self, summary: Summary, target: Target) -> str:
+        return (
+            f"A came before B in {summary['before']:.0f} of {summary['count']:.0f}, for a probability above "
+            f"{self.probability:g} (at least {self.probability + target.resolution:g} claimed)"
+        )
+
     def hesitates(self, summary: Summary, target: Target, levels: Levels) -> str:
-        return f"A came before B in {summary['before']:.0f} of {summary['count']:.0f}: more seeds"
+        return f"{self.figures(summary, target)}: more seeds are needed"
 
     def describe(self) -> dict[str, Any]:
         return {"name": self.name, "probability": self.probability}

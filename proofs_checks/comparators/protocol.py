@@ -104,6 +104,10 @@ class Comparator(Protocol):
 
     def supports(self, summary: Summary, target: Target, levels: Levels) -> bool: ...
 
+    def figures(self, summary: Summary, target: Target) -> str:
+        """What was found beside what was predicted, for the cause of a verdict."""
+        ...
+
     def hesitates(self, summary: Summary, target: Target, levels: Levels) -> str:
         """Why neither was shown: the cause of an undecided verdict."""
         ...

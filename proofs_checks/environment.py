@@ -1,0 +1,59 @@
+"""What a measurement depends on besides its parameters: versions, settings, device, and the code itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "sympy", "mpmath", "python-flint", "optax", "diffrax")
+_ROOT = Path(__file__).resolve().parent.parent
+_SOURCES = ("theory", "numerics", "proofs_checks")
+
+
+@cache
+def source_digest() -> str:
+    """SHA-256 over the paths and contents of the source files of the three layers."""
+    digest = sha256()
+    for layer in _SOURCES:
+        for path in sorted((_ROOT / layer).rglob("*.py")):
+            digest.update(str(path.relative_to(_ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def environment() -> Mapping[str, Any]:
+    """Everything that may change a random stream or a digit; call it inside ``float64()``.
+
+    x64 alone changes the random stream of a key, and XLA's flags may change the last digits: measurements
+    of different environments never share a cell.
+    """
+    import jax
+
+    device = jax.devices()[0]
+    settings = jax.config.values
+    return {
+        "versions": _versions(),
+        "source": source_digest(),
+        "x64": bool(settings["jax_enable_x64"]),
+        "threefry_partitionable": bool(settings["jax_threefry_partitionable"]),
+        "prng": "threefry2x32",
+        "matmul_precision": str(settings["jax_default_matmul_precision"]),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "device": f"{device.platform}:{device.device_kind}",
+    }

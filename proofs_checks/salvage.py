@@ -1,0 +1,69 @@
+"""Saving the intact rows of a damaged SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# Extended code of "disk I/O error" when the file ends before the page does.
+_SHORT_READ = 522
+_SMALLEST_ROW = 64  # bytes: bounds the row numbers that a file of a given size can hold
+
+_COLUMNS = {
+    "designs": ("number", "seal", "document"),
+    "cells": ("number", "name", "header", "payload", "digest"),
+    "certificates": ("number", "seal", "digest", "document"),
+}
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite found pages that are not what it wrote."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code == _SHORT_READ or code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a store and its journal to the first free ``NAME.damaged-N``."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        journal = path.with_name(path.name + suffix)
+        if journal.exists():
+            journal.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def carry_over(damaged: Path, target: sqlite3.Connection) -> int:
+    """Copy every row that can still be read; checksums are verified on use. Returns their number."""
+    saved = 0
+    for table, columns in _COLUMNS.items():
+        marks = ", ".join("?" * len(columns))
+        insertion = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+        for row in _rows(damaged, table, columns):
+            saved += target.execute(insertion, row).rowcount
+    return saved
+
+
+def _rows(damaged: Path, table: str, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """Rows by number, each looked up on its own, so that a broken page hides no others."""
+    source = sqlite3.connect(damaged, isolation_level=None)
+    source.text_factory = lambda raw: raw.decode(errors="replace")
+    query = f"SELECT {', '.join(columns)} FROM {table} NOT INDEXED WHERE number = ?"
+    try:
+        # Without this SQLite refuses a truncated file as a whole.
+        source.execute("PRAGMA writable_schema = ON")
+        for number in range(1, damaged.stat().st_size // _SMALLEST_ROW + 1):
+            try:
+                row = source.execute(query, (number,)).fetchone()
+            except sqlite3.DatabaseError as error:
+                if "no such table" in str(error) or "schema" in str(error):
+                    return
+                continue
+            if row is not None and None not in row:
+                yield row
+    finally:
+        source.close()
