@@ -7,6 +7,7 @@ Importing this module works without python-flint; `available` says whether it is
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -18,9 +19,10 @@ from sympy import Expr, Rational, Symbol
 
 from theory.errors import OutsideClass
 
+flint: Any
 try:
-    import flint
-except ImportError:  # the GPU machines have no python-flint: certified rows then say "not run"
+    flint = importlib.import_module("flint")
+except ImportError:  # some machines have no python-flint: certified rows then say that they were not run
     flint = None
 
 Ball = Any  # flint.arb, which has no types
@@ -67,7 +69,6 @@ def ball(value: object) -> Ball:
 
 
 def _interval(low: Ball, high: Ball) -> Ball:
-    # Not `union`, which inflates: the ball of [1, 2] less 1 would reach below 0, where sqrt is undefined.
     middle, radius = (low + high) / 2, (high - low) / 2
     if radius < 0:
         raise OutsideBalls(f"({low}, {high}) is not an interval: give (LO, HI) with LO <= HI")
@@ -462,3 +463,8 @@ _FUNCTIONS |= {
         "ceiling": "ceil",
     }.items()
 }
+
+
+def register(function: Any, rule: Callable[..., Ball]) -> None:
+    """Give a SymPy function class its ball arithmetic: ``rule`` maps balls of its arguments to a ball."""
+    _FUNCTIONS[function] = rule

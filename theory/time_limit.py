@@ -8,6 +8,7 @@ it guards its main module.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pickle  # only for the pipe to our own child: no file and no other process ever writes to it
 import selectors
@@ -51,7 +52,9 @@ def run_with_time_limit(function: Callable[..., Result], *arguments: Any, second
     if not seconds > 0:
         raise InputError(f"a time limit of {seconds} seconds: give a number > 0")
     if getattr(function, "__module__", None) == "__main__":
-        raise InputError(f"{function!r} is defined in the main script: move it to a module that can be imported")
+        raise InputError(
+            f"{function!r} is defined in the main script: move it to a module that can be imported"
+        )
     request = pickle.dumps((function, arguments))
     with _lock:
         child = _running_child()
@@ -157,10 +160,8 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def _close(pipe: Any) -> None:
-    try:
+    with contextlib.suppress(OSError):  # unsent bytes for a child that is gone
         pipe.close()
-    except OSError:  # unsent bytes for a child that is gone
-        pass
 
 
 def _send(pipe: BinaryIO | Any, message: bytes) -> None:

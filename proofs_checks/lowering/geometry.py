@@ -10,6 +10,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+# Exponent bits, and half of the mantissa bits less one: the products of such halves are exact.
+_HALF_OF = {"float64": (11, 25), "float32": (8, 10)}
+
 
 class Geometry(NamedTuple):
     """Scalars of a pair of vectors: |x|, |y|, <x, y>, the area |x| |y| sin(angle), and pi - angle."""
@@ -77,6 +80,6 @@ def _difference_jvp(
 
 
 def _halves(value: jax.Array) -> tuple[jax.Array, jax.Array]:
-    kind = jnp.finfo(value.dtype)
-    high = jax.lax.reduce_precision(value, exponent_bits=kind.nexp, mantissa_bits=kind.nmant // 2 - 1)
+    exponent_bits, mantissa_bits = _HALF_OF[value.dtype.name]
+    high = jax.lax.reduce_precision(value, exponent_bits, mantissa_bits)
     return high, value - high

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import sympy
-from sympy import Add, Expr, Integer, Mul, Poly, Pow, Rational, Symbol, acos, asin, atan, atan2, pi, sqrt
+from sympy import Add, Expr, Integer, Poly, Rational, Symbol, acos, asin, atan, atan2, pi, sqrt
 
 from proofs_checks.lowering.expressions import CACHE_SIZE, evaluator
 from proofs_checks.lowering.geometry import geometry
@@ -48,7 +48,7 @@ def lower_kernel(
     Raises InputError for other symbols, scale <= 0 or bias < 0, OutsideClass as `lower` does.
     """
     if len(symbols) != 3 or not isinstance(expression, Expr):
-        raise InputError(f"a kernel is an expression in three symbols a, b, c, not {expression!r} in {symbols}")
+        raise InputError(f"{expression!r} in {symbols}: give a kernel in three symbols a, b, c")
     unknown = sorted(str(symbol) for symbol in expression.free_symbols - set(symbols))
     if unknown:
         raise InputError(f"{expression} contains {', '.join(unknown)}: allowed are {symbols}")
@@ -191,9 +191,9 @@ def _series_at_antiparallel(form: Expr) -> Callable[[jax.Array, jax.Array, jax.A
     cosine, sine = sympy.symbols("cosine sine", real=True)
     polar = sympy.expand(form.xreplace({C: -P * Q * cosine, AREA: P * Q * sine}))
     degrees = {_degrees(term) for term in Add.make_args(polar)}
-    if len(degrees) != 1:
+    if len(degrees) != 1 or None in degrees:
         return None
-    ((m, n),) = degrees
+    m, n = next(degree for degree in degrees if degree is not None)
     angular = polar.xreplace({P: Integer(1), Q: Integer(1)})
     if not angular.is_polynomial(cosine, sine, SUPPLEMENT):
         return None
@@ -230,9 +230,8 @@ def _taylor(angular: Poly) -> list[float]:
         shifted = ([Fraction(0)] * k + product + [Fraction(0)] * SERIES_ORDER)[:SERIES_ORDER]
         total = sums.setdefault(constant, [Fraction(0)] * SERIES_ORDER)
         sums[constant] = [old + new for old, new in zip(total, shifted, strict=True)]
-    weights = {constant: Rational(1) * constant for constant in sums}
     exact = [
-        sum((Rational(s[k].numerator, s[k].denominator) * weights[c] for c, s in sums.items()), Integer(0))
+        Add(*(Rational(series[k]) * constant for constant, series in sums.items()))
         for k in range(SERIES_ORDER)
     ]
     return [float(value.evalf(20)) for value in exact]

@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sympy
-from sympy import Expr, Heaviside, Max, Min, Piecewise, Rational, erf, exp, log, pi, sqrt
+from sympy import Expr, Heaviside, Integer, Max, Min, Piecewise, Rational, erf, exp, log, sqrt
 
+from theory.errors import InputError
+
+MOST_COMPARED = 8
+LEAK = Rational(1, 100)
 NAMED_NUMBERS: Mapping[str, Expr] = {"pi": sympy.pi, "E": sympy.E}
 
 
@@ -25,11 +29,23 @@ def normal_distribution(x: Expr) -> Expr:
     return (1 + erf(x / sqrt(2))) / 2
 
 
+def _extremum(kind: type[Expr]) -> Callable[..., Expr]:
+    """Max or Min, flattened by SymPy, which compares every argument with every other."""
+
+    def build(*values: Expr) -> Expr:
+        count = sum(len(value.args) if isinstance(value, kind) else 1 for value in values)
+        if count > MOST_COMPARED:
+            raise InputError(f"a maximum or minimum of {count} expressions: use at most {MOST_COMPARED}")
+        return kind(*values)
+
+    return build
+
+
 def _elu(x: Expr) -> Expr:
     return Piecewise((x, x > 0), (exp(x) - 1, True))
 
 
-def _leaky_relu(x: Expr, slope: Expr = Rational(1, 100)) -> Expr:
+def _leaky_relu(x: Expr, slope: Expr = LEAK) -> Expr:
     return Max(0, x) + slope * Min(0, x)
 
 
@@ -58,14 +74,14 @@ FUNCTIONS: Mapping[str, Form] = {
     "abs": Form(sympy.Abs),
     "Abs": Form(sympy.Abs),
     "sign": Form(sympy.sign),
-    "max": Form(Max, 1, 8),
-    "Max": Form(Max, 1, 8),
-    "min": Form(Min, 1, 8),
-    "Min": Form(Min, 1, 8),
+    "max": Form(_extremum(Max), 1, MOST_COMPARED),
+    "Max": Form(_extremum(Max), 1, MOST_COMPARED),
+    "min": Form(_extremum(Min), 1, MOST_COMPARED),
+    "Min": Form(_extremum(Min), 1, MOST_COMPARED),
     "step": Form(Heaviside),
     "heaviside": Form(Heaviside, 1, 2),
     "Heaviside": Form(Heaviside, 1, 2),
-    "relu": Form(lambda x: Max(0, x)),
+    "relu": Form(lambda x: _extremum(Max)(Integer(0), x)),
     "leaky_relu": Form(_leaky_relu, 1, 2),
     "elu": Form(_elu),
     "gelu": Form(lambda x: x * normal_distribution(x)),

@@ -41,7 +41,9 @@ def bounded_power(text: str, base: Expr, exponent: Expr) -> None:
 
 
 def bounded_argument(text: str, function: object, argument: Expr) -> None:
-    """Refuse exponentials of huge constants, and exponentials that undo logarithms into huge powers."""
+    """Refuse roots and exponentials of huge constants, and exponentials of large multiples of logarithms."""
+    if function is sympy.sqrt:
+        bounded_power(text, argument, Rational(1, 2))
     if function not in _GROWING:
         return
     if not argument.free_symbols and _size(text, argument) > LARGEST_CONSTANT_ARGUMENT:

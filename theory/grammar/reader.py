@@ -22,7 +22,7 @@ from theory.grammar.functions import FUNCTIONS, NAMED_NUMBERS, Form
 from theory.grammar.limits import bounded_argument, bounded_power, bounded_result, refuse, shown, vanishes
 
 LONGEST_TEXT = 2000
-MOST_NODES = 600
+MOST_NODES = 1000
 DEEPEST_NESTING = 30
 LONGEST_NAME = 32
 LARGEST_DECIMAL_EXPONENT = 1000
@@ -60,7 +60,7 @@ _FOREIGN: dict[type[ast.AST], str] = {
     ast.BinOp: "this operator",
     ast.UnaryOp: "this operator",
 }
-_NOT_REAL_NUMBERS = frozenset({"I", "j", "oo", "zoo", "nan", "NaN", "inf", "Inf", "infinity", "True", "False"})
+_NOT_REAL_NUMBERS = frozenset({"I", "j", "oo", "zoo", "nan", "inf", "Inf", "infinity", "True", "False"})
 _ALLOWED = "allowed are numbers, names, + - * / ^, brackets and calls such as exp(x)"
 
 
@@ -173,7 +173,7 @@ def _tree(source: str) -> ast.expr:
         offset = getattr(error, "offset", None)
         place = f" near character {offset}" if offset else ""
         refuse(source, f"it cannot be read{place}", "write products as 2*x, powers as x^2, calls as exp(x)")
-    if sum(1 for _ in ast.walk(tree)) > 2 * MOST_NODES:  # every name and operator is two nodes
+    if sum(isinstance(node, ast.expr) for node in ast.walk(tree)) > MOST_NODES:
         refuse(source, "it has too many terms", f"use at most {MOST_NODES}")
     return tree
 
