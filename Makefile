@@ -57,7 +57,7 @@ $(CREATED):
 	@touch $@
 
 $(USER_READY): $(CREATED)
-	@echo "installing provenet and its dependencies (about 700 MB, about a minute; once)"
+	@echo "installing provenet and its dependencies (about 700 MB; once, a minute or more)"
 	@rm -f $(VENV)/user-*.stamp $(VENV)/developer-*.stamp
 	@$(INSTALL) --editable ".[data]"
 	@touch $@

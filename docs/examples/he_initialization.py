@@ -11,7 +11,7 @@ before, after = (Integral(u**2 / (2 * b), (u, low, b)) for low in (-b, 0))
 def statement():
     source = Source("K. He, X. Zhang, S. Ren, J. Sun", "Delving deep into rectifiers", 2015, "Section 2.2")
     return Statement("he_initialization", "Half the second moment passes", "So weights get variance $2/n$.",
-                     (Hypothesis("$u$ uniform on $[-b, b]$"),), Eq(after, b**2 / 6), "exact", (source,), {b: 1})
+                     (Hypothesis("$u \\sim U[-b, b]$"),), Eq(after, b**2 / 6), "exact", (source,), {b: 1})
 
 def derivation():
     whole = Row(Eq(before, b**2 / 3), "the second moment of the input", Antiderivative(u**3 / (6 * b)))
