@@ -15,7 +15,7 @@ from sympy import QQ, Basic, Expr, Rational, S
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.polys.matrices import DomainMatrix
 
-DEGREE = 8  # a bound of the degree in which a differentiated variable may occur; checked at two more nodes
+DEGREE = 6  # a bound of the degree in which a differentiated variable may occur; checked at two more nodes
 
 Instance = Mapping[Basic, Any]
 
@@ -76,7 +76,8 @@ def _sum(expression: Any, values: Instance) -> DomainMatrix:
 
 
 def _power(expression: Any, values: Instance) -> DomainMatrix:
-    return matrix_value(expression.args[0], values) ** int(expression.args[1])
+    base, exponent = matrix_value(expression.args[0], values), int(expression.args[1])
+    return base**exponent if exponent >= 0 else base.inv() ** -exponent
 
 
 def _inverse(expression: Any, values: Instance) -> DomainMatrix:

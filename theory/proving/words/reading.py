@@ -55,14 +55,13 @@ class Reader:
             return tuple(tuple(self.matrix(block) for block in row) for row in rows)
         if isinstance(expression, MatPow):
             return self._power(expression)
-        return (((self._letter(expression)),),)
+        return ((self._letter(expression),),)
 
     def _power(self, expression: MatPow) -> Blocks:
         base, exponent = expression.args
-        if exponent == -1:
-            return ((self._inverse(base),),)
-        if exponent.is_Integer and exponent > 0:
-            return reduce(_multiply, [self.blocks(base)] * int(exponent))
+        if exponent.is_Integer and exponent != 0:
+            once = self.blocks(base) if exponent > 0 else ((self._inverse(base),),)
+            return reduce(_multiply, [once] * abs(int(exponent)))
         raise NotWords(f"the power {exponent} of a matrix is no word")
 
     def _transposed(self, blocks: Blocks) -> Blocks:

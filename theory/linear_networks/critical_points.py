@@ -1,0 +1,160 @@
+"""All critical points of a two-layer linear network: parametrization, values, Hessian index, global minimum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from sympy import And, Gt, Le, MatrixSymbol, Rational, Symbol, Tuple, diag, eye, symbols
+
+from theory.derivation import Derivation
+from theory.linear_landscape import first_order, formulas, minimum, second_order
+from theory.linear_landscape.formulas import Sizes
+from theory.linear_landscape.letters import equation
+from theory.parameters import Parameter, positive_integers
+from theory.statement import Domain, Hypothesis, Source, Statement
+
+PARAMETERS = (
+    Parameter("widths", "inputs, hidden units, outputs", (5, 3, 4), positive_integers(3, maximum=64)),
+)
+
+BALDI_HORNIK = Source(
+    "P. Baldi and K. Hornik",
+    "Neural networks and principal component analysis: learning from examples without local minima",
+    1989,
+    "Facts 1 to 4",
+    "doi:10.1016/0893-6080(89)90014-2",
+)
+ZHOU_LIANG = Source(
+    "Y. Zhou and Y. Liang",
+    "Critical points of linear neural networks: analytical forms and landscape properties",
+    2018,
+    "Theorems 1 to 3",
+    "arXiv:1710.11205",
+)
+
+TOTAL = Symbol("T", positive=True)
+
+
+def sizes(widths: tuple[int, int, int]) -> Sizes:
+    """Sizes of the network, with Sigma_YX of full rank."""
+    inputs, hidden, outputs = widths
+    return Sizes(outputs, inputs, hidden, min(inputs, outputs))
+
+
+def eigenvalues(widths: tuple[int, int, int]) -> tuple[Symbol, ...]:
+    """lambda_1 > ... > lambda_rho > 0."""
+    return symbols(f"lambda_1:{sizes(widths).rank + 1}", positive=True)
+
+
+def indicators(widths: tuple[int, int, int]) -> tuple[Symbol, ...]:
+    """chi_i = 1 if eigenvalue i is chosen, else 0."""
+    return symbols(f"chi_1:{sizes(widths).rank + 1}", integer=True, nonnegative=True)
+
+
+def statement(widths: tuple[int, int, int] = (5, 3, 4)) -> Statement:
+    """L(A, B) = |Y - A B X|^2 / 2, A: outputs x hidden, B: hidden x inputs, X: inputs x examples.
+
+    The conclusion gives 2 L, the index and the nullity of the Hessian at every critical point with
+    eigenvectors S chosen, chi_i = [i in S]: (T - sum chi_i lambda_i, (p - r)(rho - r) + inv(S), ...).
+    The loss is summed over the examples, not averaged, and nothing is centered.
+    """
+    lambdas, chis = eigenvalues(widths), indicators(widths)
+    covariance = MatrixSymbol("Sigma_XX", widths[0], widths[0])
+    return Statement(
+        id="linear_networks.critical_points",
+        title="Critical points of two-layer linear networks",
+        summary=_summary(),
+        hypotheses=(
+            Hypothesis(r"$\Sigma_{XX} = X X^T$ is positive definite", holds=_positive_definite(covariance)),
+            Hypothesis(
+                r"$\Sigma_{YX} = Y X^T$ has full rank $\rho = \min(n, m)$ and the non-zero eigenvalues of $\Sigma = "
+                r"\Sigma_{YX} \Sigma_{XX}^{-1} \Sigma_{YX}^T$ are distinct",
+                relation=_decreasing(lambdas),
+            ),
+            Hypothesis(
+                r"at most $p$ eigenvalues are chosen: $r = |S| \le \min(p, \rho)$, $\chi_i = [i \in S]$",
+                relation=Le(sum(chis), widths[1], evaluate=False),
+            ),
+        ),
+        conclusion=_conclusion(widths),
+        regime="exact",
+        sources=(BALDI_HORNIK, ZHOU_LIANG, minimum.IZENMAN),
+        instance=_instance(widths, covariance),
+        domain=_domain(widths),
+    )
+
+
+def derivation(widths: tuple[int, int, int] = (5, 3, 4)) -> Derivation:
+    """From the loss to the parametrization, the values, the inertia and the global minimum, for every size."""
+    inputs, hidden, outputs = widths
+    return Derivation(
+        statement(widths),
+        (
+            *first_order.gradient_rows(),
+            *first_order.necessity_rows(),
+            *first_order.eigenbasis_rows(),
+            *first_order.parametrization_rows(),
+            *first_order.sufficiency_rows(),
+            *second_order.variation_rows(),
+            *second_order.block_rows(),
+            *second_order.counting_rows(),
+            *minimum.minimum_rows(),
+            *minimum.class_rows(outputs, inputs, hidden),
+            *minimum.quantization_rows(),
+        ),
+        first_order.limiting_case(),
+    )
+
+
+def _summary() -> str:
+    return (
+        r"$2 L(A, B) = \|Y - A B X\|^2$ with $A$: $n \times p$, $B$: $p \times m$. Every critical point is "
+        r"$A = [U_S, 0] C$, $B = C^{-1} [U_S^T \Sigma_{YX} \Sigma_{XX}^{-1}; V]$ with eigenvectors $U_S$ of "
+        r"$\Sigma$, $C$ invertible and $U_{S^c}^T \Sigma_{YX} V^T = 0$; all but the global minima, which are "
+        r"reduced-rank regression, are strict saddles. $\mathrm{inv}(S)$ counts the pairs of a chosen and a larger "
+        r"eigenvalue that is not chosen. Ties keep values and index and enlarge the nullity; where $\Sigma_{YX}$ lacks "
+        r"rank, $\rho$ is its rank."
+    )
+
+
+def _conclusion(widths: tuple[int, int, int]) -> Any:
+    size, lambdas, chis = sizes(widths), eigenvalues(widths), indicators(widths)
+    chosen = sum(chis)
+    inversions = sum((1 - chis[i]) * chis[k] for k in range(size.rank) for i in range(k))
+    value = TOTAL - sum(chi * level for chi, level in zip(chis, lambdas, strict=True))
+    index = formulas.negative(size, chosen, inversions)
+    nullity = formulas.zero(size, chosen)
+    measured = Tuple(2 * Symbol("L"), Symbol("#_-"), Symbol("#_0"))
+    return equation(measured, Tuple(value, index, nullity))
+
+
+def _decreasing(lambdas: tuple[Symbol, ...]) -> Any:
+    return And(*(Gt(high, low) for high, low in pairwise(lambdas)), Gt(lambdas[-1], 0, evaluate=False))
+
+
+def _positive_definite(covariance: MatrixSymbol) -> Any:
+    def holds(instance: Mapping[Any, Any]) -> bool:
+        return bool(instance[covariance].is_positive_definite)
+
+    return holds
+
+
+def _instance(widths: tuple[int, int, int], covariance: MatrixSymbol) -> dict[Any, Any]:
+    """X = I and a diagonal Y: Sigma_XX = I, Sigma = diag(rho, ..., 1), the first eigenvalue chosen."""
+    rank = sizes(widths).rank
+    levels = dict(zip(eigenvalues(widths), range(rank, 0, -1), strict=True))
+    chosen = {chi: int(k == 0) for k, chi in enumerate(indicators(widths))}
+    return {covariance: eye(widths[0]), MatrixSymbol("Sigma", rank, rank): diag(*levels.values()), **levels, **chosen}
+
+
+def _domain(widths: tuple[int, int, int]) -> Domain:
+    """Eigenvalues in disjoint boxes, in decreasing order, which makes them distinct."""
+    lambdas, chis = eigenvalues(widths), indicators(widths)
+    rank = len(lambdas)
+    levels = {
+        level: (Rational(4 * (rank - k) - 3, 4), Rational(4 * (rank - k) - 1, 4)) for k, level in enumerate(lambdas)
+    }
+    room = (Le(sum(chis), widths[1]),) if rank > widths[1] else ()
+    return Domain({**levels, **{chi: (0, 1) for chi in chis}, TOTAL: (rank**2, rank**2 + 1)}, room)
