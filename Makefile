@@ -50,8 +50,8 @@ suite: $(DEVELOPER_READY)
 	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadscope -q
 
 $(CREATED):
-	@test -n "$(FINGERPRINT)" || { echo "provenet needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is not one:" \
-	  "try make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@test -n "$(FINGERPRINT)" || { echo "provenet needs Python 3.11, 3.12 or 3.13; '$(PYTHON) --version' says:" \
+	  "$$($(PYTHON) --version 2>&1 | head -n 1). Name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
