@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +15,10 @@ from theory.errors import InputError
 from theory.parameters import suggest
 
 if TYPE_CHECKING:
+    from proofs_checks.certificate import Certificate
+    from proofs_checks.claim import Claim
+    from proofs_checks.design import ErrorPool
+    from proofs_checks.judge import Event
     from proofs_checks.store import Store
     from theory.derivation import Derivation
 
@@ -55,16 +60,16 @@ def verify(
     chosen = [find(name) for name in theorems] or list(catalogue().values())
     settings = resolve_all(chosen, parameters)
     level = Profile(cast(ProfileName, profile))  # which refuses other words
+    from proofs_checks.design import ErrorPool
     from proofs_checks.precision import float64
     from proofs_checks.store import open_store
 
     started = time.perf_counter()
     with open_store(store, fresh=fresh) as kept, float64():
-        reports = [
-            _verify_one(theorem, settings[theorem.id], level, seed, kept, progress or _silent)
-            for theorem in chosen
-        ]
-    return Report(level.name, tuple(reports), time.perf_counter() - started)
+        run = _Run(level, seed, kept, ErrorPool(), progress or _silent)
+        reports = tuple(run.verify(theorem, settings[theorem.id]) for theorem in chosen)
+        notes = tuple(kept.notes)
+    return Report(level.name, reports, time.perf_counter() - started, notes)
 
 
 def resolve_all(chosen: Sequence[Theorem], given: Mapping[str, object]) -> dict[str, dict[str, Any]]:
@@ -80,29 +85,45 @@ def resolve_all(chosen: Sequence[Theorem], given: Mapping[str, object]) -> dict[
     }
 
 
-def _verify_one(
-    theorem: Theorem,
-    parameters: Mapping[str, Any],
-    profile: Profile,
-    seed: int,
-    store: Store,
-    progress: Progress,
-) -> TheoremReport:
-    from proofs_checks.judge import judge
+@dataclass(frozen=True)
+class _Run:
+    """What all theorems of one run share."""
 
-    started = time.perf_counter()
-    progress(theorem.id, "derivation", 0, 1)
-    derivation = theorem.derivation(parameters)
-    _ = derivation.checked
-    derived = time.perf_counter() - started
-    claims = theorem.claims(profile, parameters)
-    certificates = []
-    for position, claim in enumerate(claims, start=1):
-        progress(theorem.id, claim.name, position, len(claims) + 1)
-        certificates.append(judge(claim, theorem=theorem.id, store=store, seed=seed))
-    progress(theorem.id, "done", len(claims) + 1, len(claims) + 1)
-    seconds = time.perf_counter() - started
-    return TheoremReport(theorem.id, derivation, tuple(certificates), derived, seconds)
+    profile: Profile
+    seed: int
+    store: Store
+    pool: ErrorPool
+    progress: Progress
+
+    def verify(self, theorem: Theorem, parameters: Mapping[str, Any]) -> TheoremReport:
+        """Derive one theorem, then judge its claims one after the other."""
+        started = time.perf_counter()
+        self.progress(theorem.id, "derivation", 0, 1)
+        derivation = theorem.derivation(parameters)
+        _ = derivation.checked
+        derived = time.perf_counter() - started
+        claims = theorem.claims(self.profile, parameters)
+        for claim in claims:
+            self.pool.allocate(theorem.id, claim)
+        certificates = tuple(
+            self._judge(theorem, claim, parameters, position, len(claims) + 1)
+            for position, claim in enumerate(claims, start=1)
+        )
+        self.progress(theorem.id, "done", len(claims) + 1, len(claims) + 1)
+        return TheoremReport(theorem.id, derivation, certificates, derived, time.perf_counter() - started)
+
+    def _judge(
+        self, theorem: Theorem, claim: Claim, parameters: Mapping[str, Any], position: int, steps: int
+    ) -> Certificate:
+        from proofs_checks.judge import judge
+
+        def watch(event: Event) -> None:
+            doing = f"{claim.name}, point {event.point + 1} of {event.points}, look {event.look}"
+            self.progress(theorem.id, doing, position, steps)
+
+        return judge(
+            claim, theorem=theorem.id, store=self.store, seed=self.seed, progress=watch, inputs=parameters
+        )
 
 
 def _silent(theorem: str, doing: str, finished: int, steps: int) -> None:

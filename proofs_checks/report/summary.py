@@ -176,11 +176,15 @@ class TheoremReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What ``verify`` returns; displays as a table in notebooks."""
+    """What ``verify`` returns; displays as a table in notebooks.
+
+    ``notes`` names the damaged records of the store that were measured anew.
+    """
 
     profile: str
     theorems: tuple[TheoremReport, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def as_expected(self) -> bool:

@@ -106,6 +106,7 @@ def verdict_table(report: Report, details: bool = False) -> RenderableType:
         parts += [_claims_table(theorem) for theorem in report.theorems]
     parts += [line for theorem in report.theorems for line in _unproved(theorem)]
     parts += [_unexpected(theorem, claim) for theorem, claim in report.unexpected]
+    parts += [Text(note, "yellow") for note in report.notes]
     parts.append(_conclusion(report))
     return Group(*parts)
 
