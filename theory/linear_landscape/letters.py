@@ -5,6 +5,7 @@ Sizes: A is n x p, B is p x m, X is m x N, Y is n x N; r is the rank of A.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -25,6 +26,8 @@ from sympy.matrices.expressions.matexpr import MatrixExpr
 
 from theory import rational_matrices as rational
 from theory.linear_landscape.instances import CriticalPoint, RationalProblem
+
+_POOL = 16
 
 n, m, p, N, r = symbols("n m p N r", integer=True, positive=True)
 t = Symbol("t", real=True)
@@ -118,10 +121,16 @@ def any_point(random: Random) -> dict[Any, Any]:
 
 
 def any_critical_point(random: Random) -> dict[Any, Any]:
-    """A random critical point of random data with rational eigenvectors, all letters included.
+    """One of a fixed pool of critical points of random data with rational eigenvectors, all letters included.
 
-    Half of the points have a V block, and the spectrum may be tied or lack rank.
+    Many have a V block, and the spectrum may be tied or lack rank. A pool, because the rows share them.
     """
+    return _critical_point(random.randrange(_POOL))
+
+
+@lru_cache
+def _critical_point(seed: int) -> dict[Any, Any]:
+    random = Random(seed)
     inputs, hidden, outputs = (random.randint(2, 4) for _ in range(3))
     count = random.randint(1, min(inputs, outputs))
     values = sorted((random.randint(1, 5) for _ in range(count)), reverse=True)

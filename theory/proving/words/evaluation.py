@@ -1,13 +1,14 @@
 """The second lock: exact evaluation of a matrix relation at one rational instance.
 
 It walks SymPy's tree with rational matrices and shares no code with the words: derivatives, for example,
-are taken by exact interpolation of a polynomial.
+are taken by differences that are exact for polynomials.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import lru_cache, reduce
+from math import comb
 from typing import Any
 
 import sympy
@@ -15,7 +16,7 @@ from sympy import QQ, Basic, Expr, Rational, S
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.polys.matrices import DomainMatrix
 
-DEGREE = 6  # a bound of the degree in which a differentiated variable may occur; checked at two more nodes
+DEGREE = 6  # a bound of the degree in which a differentiated variable may occur; checked
 
 Instance = Mapping[Basic, Any]
 
@@ -127,12 +128,22 @@ def scalar_value(expression: Expr, values: Instance) -> Rational:
 
 
 def _derivative(expression: sympy.Derivative, values: Instance) -> Rational:
-    """Derivative of a polynomial in one variable from its values at DEGREE + 1 integers."""
+    """Derivative of a polynomial in one variable, by a difference formula that is exact for its degree.
+
+    The two differences of order DEGREE + 1 on the nodes must vanish: otherwise the degree is higher.
+    """
     (variable, order), body = expression.variable_count[0], expression.expr
-    nodes = [S(k) for k in range(-DEGREE // 2, DEGREE // 2 + 3)]
+    half = DEGREE // 2 + 1
+    nodes = [values[variable] + k for k in range(-half, half + 1)]
     samples = [scalar_value(body, {**values, variable: node}) for node in nodes]
-    dummy = sympy.Dummy()
-    fitted = sympy.interpolate(list(zip(nodes[:-2], samples[:-2], strict=True)), dummy)
-    if any(fitted.subs(dummy, node) != sample for node, sample in zip(nodes[-2:], samples[-2:], strict=True)):
-        raise NotEvaluable(f"the derivative of a function of {variable} that is no polynomial of low degree")
-    return sympy.diff(fitted, dummy, order).subs(dummy, values[variable])
+    for start in range(2):
+        part = samples[start : start + DEGREE + 2]
+        if sum((-1) ** k * comb(DEGREE + 1, k) * sample for k, sample in enumerate(part)) != 0:
+            raise NotEvaluable(f"the derivative of a function of {variable} that is no polynomial of low degree")
+    return sum(weight * sample for weight, sample in zip(_weights(half, int(order)), samples, strict=True))
+
+
+@lru_cache
+def _weights(half: int, order: int) -> tuple[Rational, ...]:
+    """Weights of the values at -half, ..., half in the derivative at 0."""
+    return tuple(sympy.finite_diff_weights(order, range(-half, half + 1), 0)[order][-1])

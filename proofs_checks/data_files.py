@@ -1,0 +1,64 @@
+"""Matrices from a user's npy files: checked on arrival, never unpickled."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.errors import InputError
+
+LARGEST = 1e100  # squares and their sums must stay finite
+
+_HOW = "save it with numpy.save from a two-dimensional array of numbers"
+
+
+def read_matrix(source: str | PathLike[str] | np.ndarray, name: str) -> Float[np.ndarray, "rows columns"]:
+    """A finite float64 matrix from an npy file, or from an array.
+
+    Raises InputError, one line, for a file that is missing or not npy, object arrays, types that are no real
+    numbers, other than two dimensions, no entries, NaN, infinities and numbers whose squares overflow.
+    """
+    array = source if isinstance(source, np.ndarray) else _load(Path(source), name)
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{name} holds {array.dtype} entries: real numbers are allowed")
+    if array.ndim != 2:
+        hint = ": a single column is reshape(-1, 1)" if array.ndim == 1 else ""
+        raise InputError(f"{name} has shape {array.shape}: two dimensions are needed, examples in rows{hint}")
+    if array.size == 0:
+        raise InputError(f"{name} has shape {array.shape}: it is empty")
+    with np.errstate(over="ignore"):
+        matrix = np.asarray(array, dtype=np.float64)
+    _check_values(matrix, name)
+    return matrix
+
+
+def _check_values(matrix: Float[np.ndarray, "rows columns"], name: str) -> None:
+    usable = np.isfinite(matrix) & (np.abs(matrix) <= LARGEST)
+    if usable.all():
+        return
+    row, column = (int(index) for index in np.argwhere(~usable)[0])
+    raise InputError(
+        f"{name} has {int((~usable).sum())} entries that are NaN, infinite or above {LARGEST:g}, "
+        f"the first, {matrix[row, column]}, in row {row}, column {column}: remove or rescale them"
+    )
+
+
+def _load(path: Path, name: str) -> np.ndarray:
+    if not path.is_file():
+        raise InputError(f"{name}: there is no file {str(path)!r}")
+    try:
+        with path.open("rb") as file:
+            if file.read(6) != b"\x93NUMPY":
+                raise InputError(f"{name}: {str(path)!r} is no npy file: {_HOW}")
+            file.seek(0)
+            loaded: Any = np.lib.format.read_array(file, allow_pickle=False)
+    except InputError:
+        raise
+    except (ValueError, EOFError, OSError, MemoryError, SyntaxError, TypeError, KeyError) as error:
+        reason = "it holds Python objects" if "bject arrays" in str(error) else "it is damaged or unreadable"
+        raise InputError(f"{name}: {str(path)!r} cannot be used, {reason}: {_HOW}") from None
+    return np.asarray(loaded)
