@@ -55,6 +55,8 @@ def map_seeds(
     Compiled once per function *object* (or per equal ``functools.partial`` with hashable arguments), chunk
     and set of devices: pass the same object again rather than a new lambda.
     """
+    if keys.shape[0] == 0:
+        raise ValueError("there are no keys to map over; give at least one (seed_keys with count >= 1)")
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is {chunk}; give an integer >= 1, or None to choose by device and memory")
     devices = tuple(jax.local_devices())

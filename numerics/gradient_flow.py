@@ -45,20 +45,25 @@ def gradient_flow(
         message = f"relative_tolerance is {relative_tolerance}; these parameters allow {finest:.1e} or more"
         raise ValueError(f"{message}: use float64 (jax_enable_x64) or a larger tolerance")
 
-    def velocity(_: Any, theta: PyTree, __: Any) -> PyTree:
-        return jax.tree.map(jnp.negative, jax.grad(loss)(theta))
-
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(velocity),
+        diffrax.ODETerm(_velocity),
         _SOLVERS[solver](),
         t0=0.0,
         t1=times[-1],
         dt0=None,
         y0=parameters,
+        args=loss,
         saveat=diffrax.SaveAt(ts=times),
-        stepsize_controller=diffrax.PIDController(rtol=relative_tolerance, atol=absolute_tolerance),
+        # Tolerances as arrays and the loss as an argument: a second call compiles nothing.
+        stepsize_controller=diffrax.PIDController(
+            rtol=jnp.asarray(relative_tolerance), atol=jnp.asarray(absolute_tolerance)
+        ),
         max_steps=maximum_steps,
         throw=False,
     )
     completed = solution.result == diffrax.RESULTS.successful
     return Flow(times, solution.ys, jnp.asarray(completed))
+
+
+def _velocity(_: Any, parameters: PyTree, loss: Callable[[Any], Array]) -> PyTree:
+    return jax.tree.map(jnp.negative, jax.grad(loss)(parameters))

@@ -9,7 +9,7 @@ object that has them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,7 @@ class Diagnostics(NamedTuple):
     gradient_norm: Float[Array, "..."]
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """What ``train`` needs."""
 

@@ -1,0 +1,132 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from numerics.data import sphere
+from numerics.networks import Network, apply, initialize
+from numerics.tangents import empirical_tangent_kernel, layerwise_bytes, layerwise_tangent_kernel
+
+FIRST, SECOND = sphere(jax.random.key(1), 5, 4), sphere(jax.random.key(2), 3, 4)
+NETWORKS = [
+    Network((4, 16, 1), jnp.tanh, input_scaling=False),
+    Network((4, 16, 8, 3), jnp.tanh, weight_scale=1.4, bias_scale=(0.3, None, 0.2)),
+    Network((4, 16, 8, 3), jax.nn.relu, "mean_field", bias_scale=0.5),
+    Network((4, 16, 2), jnp.sin, "standard", bias_scale=0.1),
+    Network((4, 2), jnp.tanh, bias_scale=0.1),
+]
+
+
+def naive(network, parameters, first, second):
+    """The definition: Jacobians, contracted."""
+
+    def jacobian(inputs):
+        full = jax.vmap(jax.jacobian(partial(apply, network)), in_axes=(None, 0))(parameters, inputs)
+        leaves = jax.tree.leaves(full)
+        return np.concatenate([np.reshape(leaf, (*leaf.shape[:2], -1)) for leaf in leaves], axis=-1)
+
+    return np.einsum("iap,jbp->ijab", jacobian(first), jacobian(second))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_three_routes_agree(network):
+    parameters = initialize(network, jax.random.key(0))
+    expected = naive(network, parameters, FIRST, SECOND)
+    implicit = empirical_tangent_kernel(partial(apply, network), parameters, FIRST, SECOND)
+    layerwise = layerwise_tangent_kernel(network, parameters, FIRST, SECOND)
+    # Sums over at most 300 parameters.
+    np.testing.assert_allclose(implicit, expected, atol=1e-13 * np.abs(expected).max())
+    np.testing.assert_allclose(layerwise, expected, atol=1e-13 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("route", ["implicit", "layerwise"])
+def test_trace_is_the_sum_of_the_diagonal(route):
+    network = NETWORKS[1]
+    parameters = initialize(network, jax.random.key(0))
+    kernel = {
+        "implicit": partial(empirical_tangent_kernel, partial(apply, network), parameters),
+        "layerwise": partial(layerwise_tangent_kernel, network, parameters),
+    }[route]
+    np.testing.assert_allclose(
+        kernel(FIRST, contraction="trace"),
+        np.trace(kernel(FIRST, FIRST), axis1=2, axis2=3),
+        rtol=1e-13,
+    )
+
+
+def test_kernel_vs_finite_differences():
+    network = Network((4, 6, 2), jnp.tanh, bias_scale=0.5)
+    parameters = initialize(network, jax.random.key(0))
+    flat, unravel = ravel_pytree(parameters)
+    step = 1e-5  # balances the error step^2 against the rounding 1e-16 / step
+    shifted = [
+        np.asarray(jax.vmap(lambda x, t=t: apply(network, unravel(t), x))(FIRST))
+        for sign in (1, -1)
+        for t in flat + sign * step * jnp.eye(flat.size)
+    ]
+    forward, backward = np.split(np.stack(shifted), 2)
+    slopes = (forward - backward) / (2 * step)
+    expected = np.einsum("pia,pjb->ijab", slopes, slopes)
+    np.testing.assert_allclose(layerwise_tangent_kernel(network, parameters, FIRST), expected, atol=1e-8)
+
+
+def test_any_function_of_one_datum():
+    def function(parameters, x):
+        return jnp.array([parameters["a"] * jnp.sin(x[0]), parameters["a"] ** 2 + parameters["b"] * x[1]])
+
+    parameters = {"a": jnp.array(1.5), "b": jnp.array(-2.0)}
+    kernel = empirical_tangent_kernel(function, parameters, FIRST, SECOND)
+    s1, s2 = np.sin(FIRST[:, 0]), np.sin(SECOND[:, 0])
+    expected = np.empty((5, 3, 2, 2))
+    expected[:, :, 0, 0] = np.outer(s1, s2)
+    expected[:, :, 0, 1] = np.outer(s1, 3 * np.ones(3))
+    expected[:, :, 1, 0] = np.outer(3 * np.ones(5), s2)
+    expected[:, :, 1, 1] = 9 + np.outer(FIRST[:, 1], SECOND[:, 1])
+    np.testing.assert_allclose(kernel, expected, atol=1e-14)
+
+
+def test_blocks_do_not_change_the_kernel():
+    network = NETWORKS[1]
+    parameters = initialize(network, jax.random.key(0))
+    whole = layerwise_tangent_kernel(network, parameters, FIRST, SECOND)
+    single = layerwise_tangent_kernel(network, parameters, FIRST, SECOND, maximum_bytes=1)
+    np.testing.assert_allclose(whole, single, atol=1e-14)
+    blocked = empirical_tangent_kernel(partial(apply, network), parameters, FIRST, SECOND, block=2)
+    np.testing.assert_allclose(blocked, whole, atol=1e-14)
+
+
+def temporary_bytes(function, *arguments):
+    return jax.jit(function).lower(*arguments).compile().memory_analysis().temp_size_in_bytes
+
+
+def test_wide_networks_never_meet_their_jacobian():
+    network = Network((4, 256, 256, 2), jnp.tanh)
+    parameters = initialize(network, jax.random.key(0))
+    inputs = sphere(jax.random.key(1), 64, 4)
+    jacobian = 8 * 64 * 2 * sum(leaf.size for leaf in jax.tree.leaves(parameters))
+    implicit = temporary_bytes(
+        lambda theta, x: empirical_tangent_kernel(partial(apply, network), theta, x), parameters, inputs
+    )
+    assert implicit < jacobian / 10
+    layerwise = temporary_bytes(
+        lambda theta, x: layerwise_tangent_kernel(network, theta, x), parameters, inputs
+    )
+    assert layerwise < jacobian / 10
+
+
+@pytest.mark.parametrize("contraction", ["full", "trace"])
+def test_predicted_bytes_vs_the_compiler(contraction):
+    network = Network((4, 256, 256, 2), jnp.tanh)
+    parameters = initialize(network, jax.random.key(0))
+    inputs = sphere(jax.random.key(1), 64, 4)
+    compiled = temporary_bytes(
+        lambda theta, x: layerwise_tangent_kernel(network, theta, x, contraction=contraction),
+        parameters,
+        inputs,
+    )
+    predicted = layerwise_bytes(network, 64, 64, inputs.dtype, contraction)
+    # A plan, not a bound: within a factor of 2 of what the compiler allocates.
+    assert predicted / 2 < compiled < 2 * predicted
