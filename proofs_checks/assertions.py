@@ -108,7 +108,7 @@ def assert_enclosure(
     seeds: int = 1,
     seed: int = 0,
 ) -> Certificate:
-    """The measured interval (lower, upper) meets this one, and their union is narrower than the resolution."""
+    """The measured (lower, upper) meets this interval, and their union is narrower than the resolution."""
     point = Point(parameters or {}, (lower, upper), resolution=resolution)
     return _assert(Enclosure(), experiment, point, seeds, seed)
 

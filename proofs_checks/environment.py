@@ -37,6 +37,13 @@ def _versions() -> dict[str, str]:
     return found
 
 
+def _setting(name: str) -> Any:
+    """A setting as it holds here and now: contexts count, unlike in the table of global values."""
+    import jax
+
+    return getattr(jax.config, name)
+
+
 def environment() -> Mapping[str, Any]:
     """Everything that may change a random stream or a digit; call it inside ``float64()``.
 
@@ -46,14 +53,13 @@ def environment() -> Mapping[str, Any]:
     import jax
 
     device = jax.devices()[0]
-    settings = jax.config.values
     return {
         "versions": _versions(),
         "source": source_digest(),
-        "x64": bool(settings["jax_enable_x64"]),
-        "threefry_partitionable": bool(settings["jax_threefry_partitionable"]),
+        "x64": bool(_setting("jax_enable_x64")),
+        "threefry_partitionable": bool(_setting("jax_threefry_partitionable")),
         "prng": "threefry2x32",
-        "matmul_precision": str(settings["jax_default_matmul_precision"]),
+        "matmul_precision": str(_setting("jax_default_matmul_precision")),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "device": f"{device.platform}:{device.device_kind}",
     }

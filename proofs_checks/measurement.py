@@ -18,6 +18,9 @@ Stream = tuple[int, int]
 _STRIDE = 2654435761
 
 
+_KEYS_AT_ONCE = 256
+
+
 class InvalidMeasurement(Exception):
     """What was returned cannot decide anything; the message is the cause of the verdict."""
 
@@ -47,9 +50,9 @@ class Measurement:
         if isinstance(self._experiment, OnHost):
             seeds = host_seeds(stream, start, stop)
             return [self._experiment.function(seed, **self._parameters) for seed in seeds]
-        from numerics.ensembles import map_seeds, seed_keys
+        from numerics.ensembles import map_seeds
 
-        keys = seed_keys(*stream, count=stop - start, start=start)
+        keys = seed_range(stream, start, stop)
         if isinstance(self._experiment, Batched):
             return self._experiment.function(keys, **self._parameters)
         assert self._function is not None
@@ -59,6 +62,22 @@ class Measurement:
 def host_seeds(stream: Stream, start: int, stop: int) -> list[int]:
     """Distinct integers in [0, 2**32), the range that every generator of random numbers takes."""
     return [(stream[0] ^ stream[1]) + index * _STRIDE & 0xFFFFFFFF for index in range(start, stop)]
+
+
+def seed_range(stream: Stream, start: int, stop: int) -> Any:
+    """The JAX keys ``start``, ..., ``stop - 1`` of a stream.
+
+    Drawn in blocks of one size: every new number of keys would compile anew, for a second or more.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from numerics.ensembles import seed_keys
+
+    blocks = range(start, stop, _KEYS_AT_ONCE)
+    drawn = [seed_keys(*stream, count=_KEYS_AT_ONCE, start=first) for first in blocks]
+    words = np.concatenate([np.asarray(jax.random.key_data(keys)) for keys in drawn])
+    return jax.random.wrap_key_data(jnp.asarray(words[: stop - start]), impl="threefry2x32")
 
 
 def _bind(experiment: Any, parameters: Mapping[str, Any]) -> Any:

@@ -11,7 +11,9 @@ Cramer-type large deviations for independent random variables, Annals of Probabi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -54,7 +56,7 @@ def constant(summary: Summary) -> str | None:
     return None
 
 
-def cautious_skewness(summary: Summary) -> float:
+def cautious_skewness(summary: Mapping[str, Any]) -> Any:
     """An upper estimate of the absolute skewness: 1.25 abs(g) + sqrt(6 / n).
 
     A sample whose mean errs far against the skew also lacks the large values that show the skew, so the
@@ -62,52 +64,48 @@ def cautious_skewness(summary: Summary) -> float:
     (sigma = 1, n = 32) fires at 2.5e-3. sqrt(6 / n) is the standard error of g for normal values; the factor
     was chosen by simulation (``benchmarks/judge_levels.py``).
     """
-    return float(1.25 * abs(summary["skewness"]) + sqrt(6 / summary["count"]))
+    return 1.25 * np.abs(summary["skewness"]) + np.sqrt(6 / summary["count"])
 
 
-def critical_value(summary: Summary, level: float) -> float:
+def critical_value(summary: Mapping[str, Any], level: float) -> Any:
     """Student's quantile z, moved outwards for skewness by the factor 1 + u/3 + u^2/3, u = g z / sqrt(n).
 
     The first-order term inverts the tail factor above; the second keeps the remainder on the safe side.
     """
-    quantile = -float(stdtrit(summary["count"] - 1, level))
-    shift = cautious_skewness(summary) * quantile / sqrt(summary["count"])
+    quantile = -stdtrit(summary["count"] - 1, level)
+    shift = cautious_skewness(summary) * quantile / np.sqrt(summary["count"])
     return quantile * (1 + shift / 3 + shift**2 / 3)
 
 
-def abstains(summary: Summary, level: float) -> bool:
+def abstains(summary: Mapping[str, Any], level: float) -> Any:
     """Whether the expansion may not be trusted: n < 4 g^2 z^2 (which for g = 0 asks for about 17 values)."""
-    if summary["count"] < 2:
-        return True
-    quantile = -float(stdtrit(summary["count"] - 1, level))
-    return bool(summary["count"] < 4 * cautious_skewness(summary) ** 2 * quantile**2)
+    degrees = np.maximum(summary["count"] - 1, 1)
+    needed = 4 * cautious_skewness(summary) ** 2 * stdtrit(degrees, level) ** 2
+    return (summary["count"] < 2) | (summary["count"] < needed)
 
 
-def _standardized(summary: Summary, null: float) -> float:
-    """The t statistic of the sample against a null mean."""
-    return (summary["mean"] - null) * sqrt(summary["count"]) / summary["deviation"]
+def rejected(summary: Mapping[str, Any], null: float, level: float, sign: int) -> Any:
+    """Whether the mean lies above (+1) or below (-1) ``null``, at a one-sided level.
+
+    As ``abstains`` and ``critical_value``, also for arrays of summaries.
+    """
+    statistic = (summary["mean"] - null) * np.sqrt(summary["count"]) / summary["deviation"]
+    return (sign * statistic > critical_value(summary, level)) & ~abstains(summary, level)
 
 
 def rejected_sign(summary: Summary, target: Target, levels: Levels) -> int:
     """+1 or -1 where abs(theta) <= margin is rejected at the stage level, else 0."""
-    level = levels.stage_level
-    if abstains(summary, level):
-        return 0
-    critical = critical_value(summary, level)
     for sign in (1, -1):
-        if sign * _standardized(summary, target.predicted + sign * target.margin) > critical:
+        if rejected(summary, target.predicted + sign * target.margin, levels.stage_level, sign):
             return sign
     return 0
 
 
 def equivalent(summary: Summary, target: Target, levels: Levels) -> bool:
     """Whether two one-sided tests show abs(theta) < margin + resolution at the support level."""
-    level = levels.support_level
-    if abstains(summary, level):
-        return False
     reach = target.margin + target.resolution
     return all(
-        -sign * _standardized(summary, target.predicted + sign * reach) > critical_value(summary, level)
+        bool(rejected(summary, target.predicted + sign * reach, levels.support_level, -sign))
         for sign in (1, -1)
     )
 

@@ -1,0 +1,327 @@
+"""The store under faults: killed processes, damaged files, foreign files, two writers."""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from proofs_checks.claim import Claim, Point
+from proofs_checks.comparators import Mean
+from proofs_checks.experiment import on_host
+from proofs_checks.judge import judge
+from proofs_checks.store import StoreError, open_store
+from theory.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# A claim of 4 points with 4 looks each, whose cells take about a tenth of a second: 16 cells.
+WORKER = """
+import random, sys, time
+from proofs_checks.claim import Claim, Point
+from proofs_checks.comparators import Mean
+from proofs_checks.experiment import on_host
+from proofs_checks.judge import judge
+from proofs_checks.store import open_store
+
+def measure(seed, point):
+    time.sleep(0.002)
+    return random.Random(seed).gauss(1, 1)
+
+grid = tuple(Point({"point": index}, 1.0, resolution=0.01) for index in range(4))
+claim = Claim("slow", "", Mean(), on_host(measure), grid, 24)
+with open_store(sys.argv[1]) as store:
+    judge(claim, theorem="tests", store=store, seed=0, progress=lambda event: print("cell", flush=True))
+print("done", flush=True)
+"""
+CELLS = 16
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory):
+    """Start the worker on a store; the code must lie in a file, as its digest is part of every cell."""
+    script = tmp_path_factory.mktemp("worker") / "worker.py"
+    script.write_text(WORKER)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def start(path):
+        return subprocess.Popen(
+            [sys.executable, str(script), str(path)], stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def undisturbed(worker, tmp_path_factory):
+    path = tmp_path_factory.mktemp("undisturbed") / "store.sqlite"
+    output, _ = worker(path).communicate(timeout=120)
+    assert output.split() == ["cell"] * CELLS + ["done"]
+    return figures(path)
+
+
+def figures(path):
+    """The only certificate of a store, without what depends on the clock, and the names of its cells."""
+    with open_store(path) as store:
+        (certificate,) = store.certificates()
+        assert store.cells == CELLS
+        assert store.notes == []
+    document = certificate.to_dict()
+    return {name: value for name, value in document.items() if name not in ("seconds", "digest")}
+
+
+def test_kill_at_any_moment_loses_at_most_the_running_cell(worker, undisturbed, tmp_path):
+    path, moments, measured, kills = tmp_path / "store.sqlite", random.Random(7), 0, 5
+    for _ in range(kills):
+        process = worker(path)
+        for _ in range(moments.randrange(1, 4)):  # a cell takes longer than a kill takes to arrive
+            assert process.stdout.readline() == "cell\n"
+            measured += 1
+        time.sleep(moments.uniform(0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        measured += process.communicate()[0].count("cell")
+        assert process.returncode == -signal.SIGKILL
+    output, _ = worker(path).communicate(timeout=120)
+    measured += output.count("cell")
+    assert figures(path) == undisturbed
+    assert CELLS <= measured <= CELLS + kills
+
+
+def test_two_processes_share_one_store(worker, undisturbed, tmp_path):
+    path = tmp_path / "store.sqlite"
+    both = [worker(path), worker(path)]
+    for process in both:
+        assert process.communicate(timeout=120)[0].endswith("done\n")
+        assert process.returncode == 0
+    with open_store(path) as store:
+        found = [one.to_dict() for one in store.certificates()]
+        assert store.cells == CELLS
+    for document in found:
+        assert all(document[name] == value for name, value in undisturbed.items())
+
+
+@on_host
+def gauss(seed, mean):
+    return random.Random(seed).gauss(mean, 1.0)
+
+
+GRID = tuple(Point({"mean": float(mean)}, float(mean), resolution=0.02) for mean in (1, 2, 3, 4))
+CLAIM = Claim("means", "", Mean(), gauss, GRID, 128)
+
+
+def run(path, **options):
+    """Judge the claim; returns its points, how many cells were measured, and the store's notes."""
+    events = []
+    with open_store(path, **options) as store:
+        points = judge(CLAIM, theorem="tests", store=store, seed=0, progress=events.append).points
+        return points, len(events), list(store.notes)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    path = tmp_path / "store.sqlite"
+    points, measured, notes = run(path)
+    assert (measured, notes) == (16, [])
+    return path, points
+
+
+def checkpointed(path):
+    """The bytes of the file with its journal folded in."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return bytearray(path.read_bytes())
+
+
+def test_finished_cells_are_not_repeated(filled):
+    path, points = filled
+    assert run(path) == (points, 0, [])
+
+
+def test_fresh_measures_again_and_keeps_the_old_values(filled):
+    path, points = filled
+    assert run(path, fresh=True) == (points, 16, [])
+    assert run(path) == (points, 0, [])
+    retired = sqlite3.connect(path).execute("SELECT reason, count(*) FROM retired GROUP BY reason").fetchall()
+    assert retired == [("repeated", 16)]
+
+
+def test_another_environment_shares_no_cell(filled, monkeypatch):
+    path, _ = filled
+    monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", "") + " ")
+    assert run(path)[1] == 16
+
+
+@pytest.mark.parametrize("column", ["payload", "header", "digest", "name"])
+def test_a_flipped_bit_in_a_record_is_named_and_only_this_cell_is_measured_again(filled, column):
+    path, points = filled
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TRIGGER cells_are_final")
+    name, value = connection.execute(f"SELECT name, {column} FROM cells WHERE number = 5").fetchone()
+    spoilt = bytearray(value if isinstance(value, bytes) else value.encode())
+    spoilt[len(spoilt) // 2] ^= 1
+    kept = bytes(spoilt) if isinstance(value, bytes) else spoilt.decode()
+    connection.execute(f"UPDATE cells SET {column} = ? WHERE number = 5", (kept,))
+    connection.commit()
+    connection.close()
+    again, measured, notes = run(path)
+    assert (again, measured) == (points, 1)
+    # A cell under a wrong name is not found, which is all that can be noticed of it.
+    assert notes == (
+        [] if column == "name" else [f"cell {name[:12]} is damaged (checksum) and is measured again"]
+    )
+    assert run(path) == (points, 0, [])
+
+
+def test_flipped_bits_anywhere_change_no_figure(filled):
+    path, points = filled
+    whole, generator = checkpointed(path), random.Random(11)
+    for _ in range(25):
+        # Past the first page, whose damage is tested below.
+        position, bit = generator.randrange(4096, len(whole)), generator.randrange(8)
+        spoilt = bytearray(whole)
+        spoilt[position] ^= 1 << bit
+        clear(path)
+        path.write_bytes(spoilt)
+        again, measured, notes = run(path)
+        assert again == points
+        # A flip in free space harms nothing; a measured cell without a note was under a wrong name.
+        assert measured <= 4 or any("carried over" in note for note in notes)
+
+
+def test_flipped_bits_in_the_first_page_are_refused_or_harmless(filled):
+    path, points = filled
+    whole, generator = checkpointed(path), random.Random(13)
+    refused = []
+    for _ in range(40):
+        position, bit = (
+            generator.choice([generator.randrange(100), generator.randrange(4096)]),
+            generator.randrange(8),
+        )
+        spoilt = bytearray(whole)
+        spoilt[position] ^= 1 << bit
+        clear(path)
+        path.write_bytes(spoilt)
+        try:
+            assert run(path)[0] == points
+        except InputError as error:
+            refused.append(str(error))
+    assert 0 < len(refused) < 40
+    assert all(str(path) in message for message in refused)
+
+
+def clear(path):
+    for other in path.parent.glob(path.name + "*"):
+        other.unlink()
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
+def test_a_truncated_file_is_named_and_what_is_left_is_carried_over(filled, share):
+    path, points = filled
+    whole = checkpointed(path)
+    clear(path)
+    path.write_bytes(whole[: int(share * len(whole))])
+    again, measured, notes = run(path)
+    assert again == points
+    assert "carried over" in notes[0]
+    # Where the file breaks off within a record, that record comes over without its end.
+    assert all("damaged (checksum)" in note for note in notes[1:])
+    assert 0 < measured < 16 or share < 0.5
+    assert path.with_name(path.name + ".damaged-1").exists()
+    assert run(path) == (points, 0, [])
+
+
+def test_an_emptied_file_is_named(filled):
+    path, points = filled
+    checkpointed(path)
+    clear(path)
+    path.write_bytes(b"")
+    again, measured, notes = run(path)
+    assert (again, measured) == (points, 16)
+    assert "was empty" in notes[0]
+
+
+def test_foreign_files_are_refused_and_left_alone(tmp_path):
+    text = tmp_path / "notes.txt"
+    text.write_text("not a database, but longer than a header")
+    other = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    for path, message in (
+        (text, "is no store of provenet"),
+        (other, "another application"),
+        (tmp_path, "must be a file"),
+        (tmp_path / "missing" / "store.sqlite", "in a folder that exists"),
+    ):
+        before = path.read_bytes() if path.is_file() else None
+        with pytest.raises(InputError, match=message):
+            open_store(path)
+        assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_another_layout_is_refused(filled):
+    path, _ = filled
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(InputError, match="has layout 99"):
+        open_store(path)
+
+
+def test_records_are_append_only(filled):
+    path, _ = filled
+    connection = sqlite3.connect(path)
+    for statement in (
+        "UPDATE cells SET payload = ''",
+        "UPDATE certificates SET document = ''",
+        "DELETE FROM certificates",
+        "UPDATE designs SET document = ''",
+        "DELETE FROM designs",
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+
+
+def test_a_full_disk_is_named_and_the_run_continues_later(tmp_path):
+    path = tmp_path / "store.sqlite"
+    with open_store(path) as store:
+        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+        store._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+        with pytest.raises(StoreError, match="full"):
+            judge(CLAIM, theorem="tests", store=store, seed=0)
+    points, measured, notes = run(path)
+    assert points == run(None)[0]
+    assert 0 < measured < 16
+    assert notes == []
+
+
+def test_values_keep_every_bit():
+    values = np.array([[np.nan, -0.0], [np.inf, 5e-324]])
+    with open_store() as store:
+        store.put("name", {}, values)
+        found = store.get("name")
+        assert found is not None
+        assert found.tobytes() == values.tobytes()
+        assert store.get("other") is None
+
+
+def test_a_damaged_certificate_is_named_and_left_out(filled):
+    path, _ = filled
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TRIGGER certificates_are_final")
+    (text,) = connection.execute("SELECT document FROM certificates").fetchone()
+    spoilt = {**json.loads(text), "verdict": {"outcome": "refuted", "cause": "", "alpha": 0, "beta": 0}}
+    connection.execute("UPDATE certificates SET document = ?", (json.dumps(spoilt),))
+    connection.commit()
+    connection.close()
+    with open_store(path) as store:
+        assert list(store.certificates()) == []
+        assert "certificate 1 is damaged" in store.notes[0]
