@@ -15,9 +15,11 @@ from sympy import (
     Integral,
     Le,
     MatrixSymbol,
+    Or,
     Rational,
     Symbol,
     Trace,
+    Tuple,
     acos,
     erf,
     exp,
@@ -135,6 +137,10 @@ def test_conventions_of_the_field():
     assert latex_of(erf(x)) == r"\operatorname{erf}{\left(x \right)}"
     assert latex_of(Symbol("lambda_min")) == r"\lambda_{\mathrm{min}}"
     assert latex_of(Symbol(r"\Sigma_{XX}")) == r"\Sigma_{XX}"
+    assert latex_of(Symbol("A^+")) == "A^{+}"
+    assert latex_of(Symbol("#_-")) == r"\#_{-}"
+    assert latex_of(Function("In")(x)) == r"\operatorname{In}{\left(x \right)}"
+    assert latex_of(-weights * weights + weights) == "W_{1} - W_{1}^{2}"
     assert latex_of(Symbol(r"\input{x}")) == r"\text{\textbackslash{}input\{x\}}"
 
 
@@ -160,6 +166,9 @@ LONG = [
     Eq(Function("K")(a, b, c), KERNEL.rhs**2 * exp(-(a**2)) * expand((a + b) ** 5) / (1 + a + b + c) ** 2),
     Eq(Integral(expand((x + y) ** 9), (x, 0, 1)), erf(expand((a + b) ** 8) / sqrt(1 + a))),
     Le(sqrt(expand((a + b) ** 9)), expand((a + b) ** 6) + 1 / (a + b)),
+    Eq(Tuple(x, y), Tuple(expand((x + y) ** 5), expand((x + 1) ** 8))),
+    Or(x > 1, expand((x + y) ** 5) > expand((x + 1) ** 8)),
+    Eq(Function("F")(expand((x + y) ** 5), expand((x + 1) ** 8)), 0),
     Eq(
         Symbol("t"),
         Trace(Add(*[MatrixSymbol(f"A_{k}", 3, 3) * MatrixSymbol("B", 3, 3).T for k in range(12)]).doit()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sympy import Basic, Rational, Symbol
@@ -48,6 +49,23 @@ def concluding_step(derivation: Derivation) -> int | None:
 def label(status: Status) -> str:
     """The status as it is printed: what is missing is loud."""
     return status.value.upper() if status in (Status.OPEN, Status.NOT_RUN) else status.value
+
+
+def reason(checked: CheckedRow) -> str:
+    """Why the row holds, as a sentence."""
+    return _sentence(checked.row.reason)
+
+
+def how(checked: CheckedRow) -> str:
+    """How the row was discharged, as a sentence."""
+    return _sentence(checked.outcome.how)
+
+
+def _sentence(prose: str) -> str:
+    """Prose that begins with a capital letter, unless with mathematics or a name, and ends with a stop."""
+    word = re.match(r"(a|[a-z]{2,})\b(?![(_^*=])", prose)
+    opened = prose[0].upper() + prose[1:] if word else prose
+    return opened if opened.endswith((".", ":", "!", "?")) else f"{opened}."
 
 
 def tally(derivation: Derivation) -> str:

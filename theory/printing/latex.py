@@ -83,7 +83,7 @@ def display(relation: Basic, tag: str = "") -> str:
         )
     lines = _aligned(broken)
     rows = [f"{line} \\notag" for line in lines[:-1]] + [lines[-1] + number]
-    return "\n".join([r"\begin{align}", " \\\\\n".join(rows), r"\end{align}"])
+    return "\n".join([r"\begin{align}", " \\\\[0.6ex]\n".join(rows), r"\end{align}"])
 
 
 def _aligned(broken: Broken) -> list[str]:
@@ -159,10 +159,11 @@ def _status(status: Status) -> str:
 
 def _step(derivation: Derivation, number: int, checked: CheckedRow) -> str:
     cited = facts.reference_number(checked, facts.sources(derivation))
+    heading = f"Step {number} ({_status(checked.status)})."
     cite = rf" \cite{{{_reference(derivation.statement.id, cited)}}}" if cited else ""
     return "\n".join(
         [
-            rf"\paragraph{{Step {number} ({_status(checked.status)}).}} {to_latex(checked.row.reason)}{cite}",
+            rf"\paragraph{{{heading}}} {to_latex(facts.reason(checked))}{cite}",
             display(checked.row.relation, f"S{number}"),
             _discharge(derivation, checked),
         ]
@@ -177,16 +178,12 @@ def _discharge(derivation: Derivation, checked: CheckedRow) -> str:
         f"${latex_of(low)} \\leq {latex_of(symbol)} \\leq {latex_of(high)}$" for symbol, low, high in ranges
     )
     where = f" On {box}." if box and checked.status is Status.CERTIFIED else ""
-    return rf"{{\small\noindent {_sentence(to_latex(checked.outcome.how))}{where}\par}}"
-
-
-def _sentence(text: str) -> str:
-    return (text[:1].upper() + text[1:]).rstrip(".") + "."
+    return rf"{{\small\noindent {to_latex(facts.how(checked))}{where}\par}}"
 
 
 def _limiting_case(derivation: Derivation) -> str:
     checked = facts.limiting_case(derivation)
-    heading = rf"\paragraph{{Limiting case ({_status(checked.status)}).}} {to_latex(checked.row.reason)}"
+    heading = rf"\paragraph{{Limiting case ({_status(checked.status)}).}} {to_latex(facts.reason(checked))}"
     return "\n".join([heading, display(checked.row.relation), _discharge(derivation, checked)])
 
 

@@ -22,18 +22,23 @@ from sympy import (
     MatAdd,
     MatMul,
     MatrixSymbol,
+    Max,
+    Min,
     Mul,
+    Or,
     Pow,
     Product,
     S,
     Sum,
     Symbol,
     Trace,
+    Tuple,
     fraction,
 )
+from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from theory.printing.mathematics import PaperPrinter
+from theory.printing.mathematics import PaperPrinter, latex_of, positive_first
 from theory.printing.width import width
 
 # LaTeX's article at 10 pt has lines of 34.5 em; an equation number takes about 2.5 em of them.
@@ -42,6 +47,7 @@ _INDENT = 2.0
 _DEPTH_PRICE = 0.35
 _OVERFULL_PRICE = 1000.0
 _SHORT_LEFT_SIDE = 0.3
+_LISTS = {And: r", \quad", Or: r" \;\vee"}
 _OPERATORS = (Integral, Sum, Product, Derivative)
 _RELATIONS = {"==": "=", "<=": r"\leq", ">=": r"\geq", "<": "<", ">": ">", "!=": r"\neq"}
 
@@ -126,13 +132,14 @@ def _glue(pieces: list[Piece], head: str, tail: str) -> list[Piece]:
 
 
 def _opening(pieces: list[Piece]) -> str:
-    tall = any(r"\frac" in piece.latex or r"\begin" in piece.latex for piece in pieces)
-    return r"\Bigl" if tall else r"\bigl"
+    if any(r"\begin" in piece.latex for piece in pieces):
+        return r"\Biggl"
+    return r"\Bigl" if any(r"\frac" in piece.latex for piece in pieces) else r"\bigl"
 
 
-def _brackets(pieces: list[Piece], tail: str = "") -> list[Piece]:
+def _brackets(pieces: list[Piece], tail: str = "", head: str = "") -> list[Piece]:
     size = _opening(pieces)
-    return _glue(pieces, f"{size}( ", rf" {size[:-1]}r){tail}")
+    return _glue(pieces, f"{head}{size}( ", rf" {size[:-1]}r){tail}")
 
 
 class _Breaker:
@@ -143,15 +150,18 @@ class _Breaker:
         self._room = line - 2 * _INDENT
 
     def latex(self, expression: Basic) -> str:
-        return str(self._printer.doprint(expression))
+        return latex_of(expression)
 
     def pieces(self, expression: Basic, depth: int) -> list[Piece]:
         """Pieces of an expression; a sum comes without brackets around it."""
         if isinstance(expression, Relational):
             left, right = self.pieces(expression.lhs, depth), self.pieces(expression.rhs, depth)
             return left + _glue(right, _RELATIONS[expression.rel_op] + " ", "")
-        if isinstance(expression, And):
-            return [piece for part in self._conjuncts(expression, depth) for piece in part]
+        for kind, separator in _LISTS.items():
+            if isinstance(expression, kind):
+                return self._list(expression.args, separator, depth)
+        if isinstance(expression, Tuple):
+            return _glue(self._list(expression.args, ",", depth), r"\bigl( ", r" \bigr)")
         if isinstance(expression, Add | MatAdd) and (depth == 0 or not self._fits(expression)):
             return list(self._terms(expression, depth))
         return self._factors(expression, depth)
@@ -159,10 +169,15 @@ class _Breaker:
     def _fits(self, expression: Basic) -> bool:
         return width(self.latex(expression)) <= self._room
 
-    def _conjuncts(self, expression: Any, depth: int) -> Iterator[list[Piece]]:
-        for number, part in enumerate(expression.args):
-            pieces = self.pieces(part, depth)
-            yield pieces if number == len(expression.args) - 1 else _glue(pieces, "", r", \quad")
+    def _list(self, parts: tuple[Any, ...], separator: str, depth: int) -> list[Piece]:
+        """The parts one after the other; a line ends between them rather than inside one."""
+        pieces: list[Piece] = []
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            whole = [Piece(latex_of(part), depth)] if self._fits(part) else None
+            first, *rest = whole or self.pieces(part, depth + 1)
+            pieces += _glue([replace(first, depth=depth), *rest], "", "" if last else separator)
+        return pieces
 
     def _terms(self, expression: Any, depth: int) -> Iterator[Piece]:
         for number, term in enumerate(self._ordered(expression)):
@@ -174,7 +189,7 @@ class _Breaker:
 
     def _ordered(self, expression: Any) -> list[Any]:
         if isinstance(expression, MatAdd):
-            return list(expression.args)
+            return positive_first(expression.args)
         return list(self._printer._as_ordered_terms(expression))
 
     def _factors(self, expression: Any, depth: int) -> list[Piece]:
@@ -215,6 +230,9 @@ class _Breaker:
 
     def _inside(self, expression: Any, depth: int) -> list[Piece]:
         """Function, integral, sum, derivative, trace: the shell, then the argument broken."""
+        if isinstance(expression, AppliedUndef | Max | Min) and len(expression.args) > 1:
+            name = self._printer.function_name(type(expression).__name__)
+            return _brackets(self._list(expression.args, ",", depth + 1), head=name)
         template = _around_placeholder(expression)
         if template is None:
             return [Piece(self.latex(expression), depth)]

@@ -58,8 +58,8 @@ def _theorem(statement: Statement) -> list[str]:
 
 
 def _row(heading: str, checked: CheckedRow) -> str:
-    how = "" if checked.status is Status.DEFINED else f"\n\n*{escape_markdown(checked.outcome.how)}*"
-    opening = f"**{heading} ({facts.label(checked.status)}).** {to_markdown(checked.row.reason)}"
+    how = "" if checked.status is Status.DEFINED else f"\n\n*{escape_markdown(facts.how(checked))}*"
+    opening = f"**{heading} ({facts.label(checked.status)}).** {to_markdown(facts.reason(checked))}"
     return f"{opening}\n\n{_display(checked.row.relation)}{how}"
 
 
@@ -97,7 +97,8 @@ def _html_display(relation: Basic) -> str:
 
 
 def _html_row(heading: str, checked: CheckedRow) -> str:
+    status = html.escape(facts.label(checked.status))
     return (
-        f"<p><b>{heading} ({html.escape(facts.label(checked.status))}).</b> {to_html(checked.row.reason)}</p>"
-        f"{_html_display(checked.row.relation)}<p><small>{to_html(checked.outcome.how)}</small></p>"
+        f"<p><b>{heading} ({status}).</b> {to_html(facts.reason(checked))}</p>"
+        f"{_html_display(checked.row.relation)}<p><small>{to_html(facts.how(checked))}</small></p>"
     )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sympy import Basic
+from sympy import Basic, Mul
 from sympy.printing.conventions import split_super_sub
 from sympy.printing.latex import LatexPrinter, translate
 
 from theory.printing.prose import NAMED_FUNCTIONS, escape_latex, is_safe_formula
 
+# A word or a count (#) with indices, among them the signs of A^+ and of n_-.
+_NAME = re.compile(r"(\w+|#)([_^](\w+|[-+*]))*")
+_SIGNS = {"#": r"\#", "+": "+", "-": "-", "*": "*"}
 _SETTINGS: dict[str, Any] = {"inv_trig_style": "full", "fold_frac_powers": True}
 
 
@@ -24,7 +29,7 @@ class PaperPrinter(LatexPrinter):
         # An author may name a symbol in LaTeX; a name with any other command is printed as it stands.
         if "\\" in name or "{" in name:
             return name if is_safe_formula(name) else _verbatim_name(name)
-        if not re.fullmatch(r"\w+", name):
+        if not _NAME.fullmatch(name):
             return _verbatim_name(name)
         stem, superscripts, subscripts = split_super_sub(name)
         printed = _letters(stem)
@@ -35,11 +40,37 @@ class PaperPrinter(LatexPrinter):
             printed += f"_{{{' '.join(map(_letters, subscripts))}}}"
         return printed
 
+    def function_name(self, name: str) -> str:
+        """A function's name without its argument."""
+        return self._hprint_Function(name)
+
     def _hprint_Function(self, name: str) -> str:
         if name in NAMED_FUNCTIONS:
             return rf"\{name}"
         printed = self._deal_with_super_sub(name)
-        return printed.replace(r"\mathrm", r"\operatorname", 1) if printed.startswith(r"\mathrm") else printed
+        if printed.startswith(r"\mathrm"):
+            return printed.replace(r"\mathrm", r"\operatorname", 1)
+        return rf"\operatorname{{{name}}}" if re.fullmatch("[A-Za-z]{2}", printed) else printed
+
+    def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
+        return positive_first(super()._as_ordered_terms(expr, order))
+
+    # SymPy's own two methods rewrite every product to look for signs, which takes seconds on long pages.
+    def _print_MatAdd(self, expression: Any) -> str:
+        printed = [str(self._print(term)) for term in positive_first(expression.args)]
+        return re.sub(r"\+ -\s*", "- ", " + ".join(printed))
+
+    def _print_MatMul(self, expression: Any) -> str:
+        scalars = Mul(*(factor for factor in expression.args if not factor.is_Matrix))
+        matrices = " ".join(self._factor(factor) for factor in expression.args if factor.is_Matrix)
+        if scalars in (1, -1):
+            return matrices if scalars == 1 else f"- {matrices}"
+        printed = str(self._print(scalars))
+        return rf"\left({printed}\right) {matrices}" if scalars.is_Add else f"{printed} {matrices}"
+
+    def _factor(self, matrix: Any) -> str:
+        printed = str(self._print(matrix))
+        return rf"\left({printed}\right)" if matrix.is_MatAdd or matrix.is_MatMul else printed
 
     def _print_Transpose(self, expression: Any) -> str:
         return rf"{self._base(expression.arg)}^{{\top}}"
@@ -78,6 +109,8 @@ class PaperPrinter(LatexPrinter):
 def _letters(name: str) -> str:
     """A Greek letter, one letter, or indices such as XX and ij in italics; a word upright."""
     translated = str(translate(name))
+    if name in _SIGNS:
+        return _SIGNS[name]
     if translated != name or len(name) <= 2 or name.isdigit():
         return translated
     return rf"\mathrm{{{escape_latex(name)}}}"
@@ -87,6 +120,18 @@ def _verbatim_name(name: str) -> str:
     return rf"\text{{{escape_latex(name)}}}"
 
 
+def positive_first(terms: Sequence[Any]) -> list[Any]:
+    """The terms of a sum in their order, except that one without a minus sign comes first if there is one."""
+    first = next((k for k, term in enumerate(terms) if not _is_negative(term)), 0)
+    return [terms[first], *terms[:first], *terms[first + 1 :]]
+
+
+def _is_negative(term: Any) -> bool:
+    coefficient = term.args[0] if term.args and (term.is_Mul or getattr(term, "is_MatMul", False)) else term
+    return bool(coefficient.is_number and coefficient.is_negative)
+
+
+@lru_cache(maxsize=4096)
 def latex_of(expression: Basic) -> str:
     """The LaTeX of one SymPy object, on one line, without dollar signs."""
     return str(PaperPrinter().doprint(expression))

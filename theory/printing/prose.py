@@ -49,7 +49,7 @@ COMMANDS = frozenset(GREEK) | frozenset(SIGNS) | NAMED_FUNCTIONS | _STYLES | _BU
 
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _CONTROL_SYMBOL = re.compile(r"\\([^A-Za-z])", re.DOTALL)
-_SAFE_CONTROL_SYMBOLS = frozenset(",;:!| {}")
+_SAFE_CONTROL_SYMBOLS = frozenset(",;:!| {}#%&_")
 _LONG_WORD = 20
 _FORMULA = re.compile(r"\$([^$]+)\$")
 
@@ -71,7 +71,7 @@ def is_safe_formula(formula: str) -> bool:
     symbols = all(symbol in _SAFE_CONTROL_SYMBOLS for symbol in _CONTROL_SYMBOL.findall(formula))
     printable = formula.isascii() and formula.isprintable() and not formula.endswith("\\")
     # Two carets in a row spell any character by its code, a backslash too.
-    plain = "^^" not in formula and not set("%#~$&") & set(formula)
+    plain = "^^" not in formula and not set("%#~$&") & set(_CONTROL_SYMBOL.sub("", formula))
     return commands and symbols and printable and plain and _balanced(formula)
 
 

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from sympy import Basic, pretty
+from sympy.core.relational import Relational
 
 from theory.printing import facts
 from theory.printing.prose import to_text
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 96
 _INDENT = 6
+_SIGNS = {"==": "=", "<=": "≤", ">=": "≥", "!=": "≠"}
 
 
 def document(derivation: Derivation) -> str:
@@ -37,9 +39,17 @@ def document(derivation: Derivation) -> str:
 
 
 def formula(relation: Basic, indent: int = _INDENT) -> str:
-    """Two-dimensional Unicode mathematics, broken at the width of the page."""
-    drawn = pretty(relation, use_unicode=True, wrap_line=True, num_columns=COLUMNS - indent)
+    """Two-dimensional Unicode mathematics; what is wider than the page is set on one line and wrapped."""
+    drawn = pretty(relation, use_unicode=True, wrap_line=False)
+    if max(map(len, drawn.splitlines())) > COLUMNS - indent:
+        return _wrapped(_linear(relation), indent + 4, " " * indent)
     return textwrap.indent("\n".join(line.rstrip() for line in drawn.splitlines()), " " * indent)
+
+
+def _linear(relation: Basic) -> str:
+    if isinstance(relation, Relational):
+        return f"{relation.lhs} {_SIGNS.get(relation.rel_op, relation.rel_op)} {relation.rhs}"
+    return str(relation)
 
 
 def _wrapped(text: str, indent: int = 0, first: str = "") -> str:
@@ -70,14 +80,12 @@ def _theorem(statement: Statement) -> list[str]:
 
 def _row(number: str, checked: CheckedRow) -> str:
     lines = [
-        _wrapped(to_text(checked.row.reason), 3, f"{number} [{facts.label(checked.status)}] "),
+        _wrapped(to_text(facts.reason(checked)), 3, f"{number} [{facts.label(checked.status)}] "),
         "",
         formula(checked.row.relation),
     ]
-    if checked.status not in (Status.DEFINED, Status.CITED):
-        lines += ["", _wrapped(checked.outcome.how, 3)]
-    elif checked.status is Status.CITED:
-        lines += ["", _wrapped(to_text(checked.outcome.how), 3)]
+    if checked.status is not Status.DEFINED:
+        lines += ["", _wrapped(to_text(facts.how(checked)), 3)]
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ to be broken; the tests compare it with widths that TeX measured.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from theory.printing.prose import GREEK, NAMED_FUNCTIONS, SIGNS
 
@@ -45,6 +46,7 @@ _RADICAL = 1.0
 _COLUMN_GAP = 1.0
 
 
+@lru_cache(maxsize=65536)
 def width(formula: str) -> float:
     """Width of a formula in display style, in em of the text font."""
     return _Reader(_TOKEN.findall(formula)).sequence(0, frozenset())
