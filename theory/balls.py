@@ -16,6 +16,7 @@ from typing import Any
 
 import sympy
 from sympy import Expr, Rational, Symbol
+from sympy.functions.elementary.piecewise import ExprCondPair
 
 from theory.errors import OutsideClass
 
@@ -58,7 +59,7 @@ def ball(value: object) -> Ball:
     if isinstance(value, tuple) and len(value) == 2:
         return _interval(ball(value[0]), ball(value[1]))
     if isinstance(value, str | int | float):
-        return flint.arb(value)
+        return _decimal(value)
     if isinstance(value, Rational):
         return flint.arb(flint.fmpq(int(value.p), int(value.q)))
     if isinstance(value, Fraction):
@@ -66,6 +67,13 @@ def ball(value: object) -> Ball:
     if isinstance(value, Expr) and not value.free_symbols:
         return lower_function(value, ())(())
     raise OutsideBalls(f"{value!r} is not a number: give a rational, an interval (LO, HI) or a ball")
+
+
+def _decimal(value: str | int | float) -> Ball:
+    try:
+        return flint.arb(value)
+    except ValueError:
+        raise OutsideBalls(f"{value!r} is not a number: give a decimal such as 0.1") from None
 
 
 def _interval(low: Ball, high: Ball) -> Ball:
@@ -145,6 +153,7 @@ def lower_function(expression: Expr, symbols: tuple[Symbol, ...]) -> BallFunctio
     subexpressions once. Raises OutsideBalls for functions without ball arithmetic and for other symbols.
     """
     _require_flint()
+    _refuse_unknown(expression)
     places: dict[Any, int] = {symbol: place for place, symbol in enumerate(symbols)}
     steps: list[Step] = []
     for node in _distinct_nodes(expression):
@@ -167,6 +176,14 @@ def lower_function(expression: Expr, symbols: tuple[Symbol, ...]) -> BallFunctio
 def _require_flint() -> None:
     if flint is None:
         raise BallsUnavailable("python-flint is not installed: pip install python-flint")
+
+
+def _refuse_unknown(expression: Expr) -> None:
+    """Name the outermost subexpression that has no ball arithmetic, before anything is built."""
+    for node in reversed(_distinct_nodes(expression)):
+        known = node.func in _FUNCTIONS or node.func in _BUILDERS or isinstance(node, _LEAVES)
+        if not known or (isinstance(node, sympy.polygamma) and node.args[0] != 0):
+            raise OutsideBalls(f"{node} has no ball arithmetic here ({node.func.__name__})")
 
 
 def _operands(node: Any) -> tuple[Any, ...]:
@@ -197,12 +214,9 @@ def _step(node: Any, places: list[int]) -> Step:
         return _constant(node)
     if isinstance(node, sympy.Pow) and isinstance(node.exp, Rational):
         return _rational_power(node, places[0])
-    build = _BUILDERS.get(node.func)
-    if build is not None:
-        return build(places)
-    apply = _FUNCTIONS.get(node.func)
-    if apply is None:
-        raise OutsideBalls(f"{node} has no ball arithmetic here ({node.func.__name__})")
+    if node.func in _BUILDERS:
+        return _BUILDERS[node.func](places)
+    apply = _FUNCTIONS[node.func]
     if len(places) == 1:
         (place,) = places
         return lambda slots: apply(slots[place])
@@ -398,6 +412,8 @@ def _any(*truths: bool | None) -> bool | None:
     return True if True in truths else (None if None in truths else False)
 
 
+_LEAVES = (Symbol, sympy.Number, sympy.NumberSymbol, ExprCondPair)
+
 _BUILDERS: dict[Any, Callable[[list[int]], Step]] = {
     sympy.Add: _sum,
     sympy.Mul: _product,
@@ -422,6 +438,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sympy.Heaviside: _heaviside,
     sympy.Max: _maximum,
     sympy.Min: _minimum,
+    sympy.polygamma: lambda _, x: x.digamma(),  # of order 0: the others are refused
     sympy.atan2: lambda y, x: flint.arb.atan2(y, x),
 }
 
@@ -458,7 +475,6 @@ _FUNCTIONS |= {
         "erfc": "erfc",
         "gamma": "gamma",
         "loggamma": "lgamma",
-        "digamma": "digamma",
         "floor": "floor",
         "ceiling": "ceil",
     }.items()

@@ -53,7 +53,7 @@ _FUNCTIONS: Mapping[Any, Callable[..., Value]] = {
     sympy.erfc: special.erfc,
     sympy.gamma: special.gamma,
     sympy.loggamma: special.gammaln,
-    sympy.digamma: special.digamma,
+    sympy.polygamma: lambda order, x: special.digamma(x) if order == 0 else special.polygamma(order, x),
     sympy.Abs: jnp.abs,
     sympy.sign: jnp.sign,
     sympy.floor: jnp.floor,
@@ -134,8 +134,12 @@ class _Plan:
     def __init__(self, expression: Expr) -> None:
         self.constants: dict[Any, float | bool] = {}
         self.refuges: dict[tuple[Piecewise, int], dict[Symbol, float] | None] = {}
-        for node in sympy.preorder_traversal(expression):
+        seen, pending = {expression}, [expression]
+        while pending:  # every distinct node once, from the outside in
+            node = pending.pop()
             self._visit(node)
+            pending.extend(set(node.args) - seen)
+            seen.update(node.args)
 
     def _visit(self, node: Any) -> None:
         if isinstance(node, Piecewise):

@@ -84,7 +84,7 @@ FUNCTIONS: Mapping[str, Form] = {
     "relu": Form(lambda x: _extremum(Max)(Integer(0), x)),
     "leaky_relu": Form(_leaky_relu, 1, 2),
     "elu": Form(_elu),
-    "gelu": Form(lambda x: x * normal_distribution(x)),
+    "gelu": Form(lambda x: x * (1 + erf(x / sqrt(2))) / 2),
     "sigmoid": Form(lambda x: 1 / (1 + exp(-x))),
     "logistic": Form(lambda x: 1 / (1 + exp(-x))),
     "silu": Form(lambda x: x / (1 + exp(-x))),
