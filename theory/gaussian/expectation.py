@@ -1,0 +1,166 @@
+r"""Gaussian expectations as SymPy objects, and their closed forms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+from sympy import Expr, ImmutableMatrix, Symbol, Tuple
+from sympy.printing.pretty.stringpict import prettyForm
+
+from theory.errors import InputError, OutsideClass
+from theory.gaussian.combination import Combination
+from theory.gaussian.element import Element
+from theory.gaussian.field import GaussianField, NotInField
+from theory.gaussian.moments import expectation, field_of
+from theory.gaussian.presentation import present
+from theory.gaussian.reading import read, require_square_integrable
+
+# The variables over which an expectation is taken, and the entries of their covariance [[a, c], [c, b]].
+U, V = sympy.symbols("u v", real=True)
+A, B = sympy.symbols("a b", positive=True)
+C = Symbol("c", real=True)
+
+
+class GaussianExpectation(Expr):
+    r"""E_{x ~ N(0, covariance)}[integrand], unevaluated; ``doit`` gives the closed form.
+
+    integrand
+        A product of functions of one variable each.
+    variables
+        The Gaussian vector, bound here.
+    covariance
+        A symmetric matrix of SymPy expressions.
+    """
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, integrand: Expr, variables: Sequence[Symbol], covariance: Any) -> GaussianExpectation:
+        matrix = ImmutableMatrix(covariance)
+        if matrix.shape != (len(variables), len(variables)) or not matrix.is_symmetric():
+            raise InputError(f"the covariance {covariance} of {len(variables)} variables must be symmetric")
+        return Expr.__new__(cls, integrand, Tuple(*variables), matrix)
+
+    @property
+    def integrand(self) -> Expr:
+        """What is averaged."""
+        return self.args[0]
+
+    @property
+    def variables(self) -> tuple[Symbol, ...]:
+        """The Gaussian vector."""
+        return tuple(self.args[1])
+
+    @property
+    def covariance(self) -> ImmutableMatrix:
+        """The covariance matrix of the variables."""
+        return self.args[2]
+
+    @property
+    def bound_symbols(self) -> list[Symbol]:
+        return list(self.variables)
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        return (self.integrand.free_symbols - set(self.variables)) | self.covariance.free_symbols
+
+    def _eval_subs(self, old: Expr, new: Expr) -> Expr | None:
+        if old in self.variables:
+            return self
+        return None
+
+    def factors(self) -> list[Expr]:
+        """One function for each variable, whose product is the integrand. Raises OutsideClass."""
+        parts = {variable: sympy.S.One for variable in self.variables}
+        for part in sympy.Mul.make_args(self.integrand):
+            owners = [variable for variable in self.variables if part.has(variable)]
+            if len(owners) > 1:
+                raise OutsideClass(f"{part} couples {owners[0]} and {owners[1]}: give a product of functions")
+            parts[owners[0] if owners else self.variables[0]] *= part
+        return list(parts.values())
+
+    def elements(self) -> list[Element]:
+        """The factors as elements of the class."""
+        pairs = zip(self.factors(), self.variables, strict=True)
+        return [read(factor, variable) for factor, variable in pairs]
+
+    def entries(self) -> tuple[Symbol, ...]:
+        """The distinct symbols of the covariance: variances first."""
+        n = len(self.variables)
+        places = [(i, i) for i in range(n)] + [(i, j) for i in range(n) for j in range(i)]
+        found = dict.fromkeys(self.covariance[place] for place in places)
+        return tuple(entry for entry in found if entry.is_Symbol)
+
+    def doit(self, **hints: Any) -> Expr:
+        """The closed form. Raises OutsideClass."""
+        symbols = self.entries()
+        elements = self.elements()
+        field = field_of(elements, symbols, [*self.covariance])
+        return present(self.value(field))
+
+    def value(self, field: GaussianField) -> Combination:
+        """The normal form of the closed form in a field that holds the covariance."""
+        try:
+            rows = [[field.element(entry) for entry in row] for row in self.covariance.tolist()]
+        except NotInField as wrong:
+            raise OutsideClass(f"the covariance entry {wrong} is not a rational function of symbols") from None
+        return expectation(self.elements(), rows, field)
+
+    def _latex(self, printer: Any) -> str:
+        names = ",".join(printer._print(variable) for variable in self.variables)
+        if len(self.variables) == 1:
+            law = rf"{names}\sim\mathcal{{N}}(0,{printer._print(self.covariance[0])})"
+        else:
+            law = rf"({names})\sim\mathcal{{N}}(0,\Sigma)"
+        return rf"\mathbb{{E}}_{{{law}}}\left[{printer._print(self.integrand)}\right]"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"E[{printer._print(self.integrand)}]"
+
+    def _pretty(self, printer: Any) -> Any:
+        inside = prettyForm(*printer._print(self.integrand).parens("[", "]"))
+        return prettyForm(*inside.left("E"))
+
+
+def pair_expectation(f: Expr, g: Expr, variable: Symbol) -> GaussianExpectation:
+    """E[f(u) g(v)] for (u, v) ~ N(0, [[a, c], [c, b]]), f and g expressions in ``variable``."""
+    integrand = f.subs(variable, U) * g.subs(variable, V)
+    return GaussianExpectation(integrand, (U, V), [[A, C], [C, B]])
+
+
+def single_expectation(f: Expr, variable: Symbol, variance: Expr = A) -> GaussianExpectation:
+    """E[f(u)] for u ~ N(0, variance)."""
+    return GaussianExpectation(f.subs(variable, U), (U,), [[variance]])
+
+
+def heaviside_form(activation: Expr, variable: Symbol) -> Expr:
+    """The activation written with steps instead of max, abs and sign. Raises OutsideClass, InputError."""
+    element = read(activation, variable)
+    require_square_integrable(element, activation)
+    return element.as_expr(variable)
+
+
+def derivative(activation: Expr, variable: Symbol) -> Expr:
+    """The distributional derivative in Heaviside form; a jump gives a DiracDelta."""
+    return read(activation, variable).derivative().as_expr(variable)
+
+
+def dual_kernel(activation: Expr, variable: Symbol) -> Expr:
+    r"""E[s(u) s(v)] for (u, v) ~ N(0, [[a, c], [c, b]]) in closed form.
+
+    Raises OutsideClass for an activation outside the class, InputError for one that is not square
+    integrable. Sources: Williams, NIPS 1996; Cho and Saul, NIPS 2009; Daniely et al., NIPS 2016.
+    """
+    element = read(activation, variable)
+    require_square_integrable(element, activation)
+    field = field_of([element, element], (A, B, C))
+    a, b, c = (field.generators[symbol] for symbol in (A, B, C))
+    return present(expectation([element, element], [[a, c], [c, b]], field))
+
+
+def derivative_kernel(activation: Expr, variable: Symbol) -> Expr:
+    """E[s'(u) s'(v)] in closed form, s' the distributional derivative."""
+    require_square_integrable(read(activation, variable), activation)
+    return dual_kernel(derivative(activation, variable), variable)
