@@ -119,7 +119,7 @@ def test_no_text_keeps_a_live_command(text):
 
 def test_prose_is_harmless_in_html_and_markdown():
     assert to_html("<script> $x<y$") == "&lt;script&gt; $x&lt;y$"
-    assert to_markdown("a_b*c <b> $x<y$") == r"a\_b\*c &lt;b&gt; $x&lt;y$"
+    assert to_markdown("a_b*c <b> $x<y$") == r"a\_b\*c &lt;b&gt; $x\lt y$"
 
 
 def test_formulas_in_a_terminal():

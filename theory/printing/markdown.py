@@ -10,7 +10,7 @@ from sympy import Basic
 from theory.printing import facts
 from theory.printing.latex import mathematics
 from theory.printing.mathematics import latex_of
-from theory.printing.prose import escape_markdown, to_html, to_markdown
+from theory.printing.prose import escape_markdown, markdown_formula, to_html, to_markdown
 from theory.proving.outcome import Status
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def document(derivation: Derivation) -> str:
 
 
 def _display(relation: Basic) -> str:
-    return f"$$\n{html.escape(mathematics(relation), quote=False)}\n$$"
+    return f"$$\n{markdown_formula(mathematics(relation))}\n$$"
 
 
 def _error_term(statement: Statement) -> str:

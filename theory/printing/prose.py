@@ -133,7 +133,12 @@ def escape_markdown(text: str) -> str:
 
 def to_markdown(prose: str) -> str:
     """Prose for a Markdown page with ``$...$`` mathematics."""
-    return _convert(prose, escape_markdown, lambda formula: f"${html.escape(formula, quote=False)}$")
+    return _convert(prose, escape_markdown, lambda formula: f"${markdown_formula(formula)}$")
+
+
+def markdown_formula(formula: str) -> str:
+    """A formula without the signs that a Markdown reader may take for HTML."""
+    return formula.replace("<", r"\lt ").replace(">", r"\gt ")
 
 
 def to_html(prose: str) -> str:
