@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from hashlib import sha256
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from proofs_checks.certificate import digest_of
 from proofs_checks.claim import Claim, json_value
 from proofs_checks.comparators.protocol import Levels, Target
 from proofs_checks.experiment import Batched, OnHost, name_of
+from proofs_checks.fingerprint import code_digest
 from theory.errors import InputError
 
 GROWTH = 2  # seeds double at each look
-_DEPTH = 12  # of containers and closures within closures
 
 
 @dataclass(frozen=True)
@@ -137,78 +132,3 @@ class ErrorPool:
     def family_wise(self) -> float:
         """Upper bound of the probability that any of the checks taken so far is refuted falsely."""
         return sum(self.taken.values()) * Levels().alpha
-
-
-def code_digest(value: Any) -> str:
-    """SHA-256 of a callable's code, of what it closes over, and of the file that defines it."""
-    return sha256(repr(_describe(value, _DEPTH)).encode()).hexdigest()
-
-
-def _describe(value: Any, depth: int) -> Any:
-    """A text-like description that is equal for equal code and data, and free of memory addresses."""
-    if depth == 0 or isinstance(value, types.ModuleType | type):
-        return getattr(value, "__qualname__", getattr(value, "__name__", type(value).__qualname__))
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes):
-        return repr(value)
-    if isinstance(value, functools.partial):
-        return ("partial", *(_describe(part, depth - 1) for part in (value.func, value.args, value.keywords)))
-    if isinstance(value, Mapping):
-        return sorted((repr(key), repr(_describe(one, depth - 1))) for key, one in value.items())
-    if isinstance(value, list | tuple | set | frozenset):
-        parts = [repr(_describe(one, depth - 1)) for one in value]
-        return sorted(parts) if isinstance(value, set | frozenset) else parts
-    if isinstance(value, types.FunctionType):
-        return _describe_function(value, depth - 1)
-    return _describe_object(value, depth - 1)
-
-
-def _describe_function(function: types.FunctionType, depth: int) -> Any:
-    cells = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
-    parts = (function.__defaults__, function.__kwdefaults__, cells)
-    described = [_describe(part, depth) for part in parts]
-    return ("function", function.__qualname__, _code(function.__code__), _file_digest(function), *described)
-
-
-def _filled(cell: types.CellType) -> bool:
-    """A recursive local function closes over a cell that may still be empty."""
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
-
-
-def _code(code: types.CodeType) -> Any:
-    constants = [_code(one) if isinstance(one, types.CodeType) else repr(one) for one in code.co_consts]
-    return (code.co_code.hex(), code.co_names, code.co_varnames, constants)
-
-
-def _describe_object(value: Any, depth: int) -> Any:
-    wrapped = getattr(value, "__wrapped__", None)  # jitted and decorated functions
-    if wrapped is not None:
-        return ("wrapped", _describe(wrapped, depth))
-    if isinstance(value, types.MethodType):
-        return ("method", _describe(value.__func__, depth), _describe(value.__self__, depth))
-    if is_dataclass(value):
-        parts = {one.name: getattr(value, one.name) for one in fields(value)}
-        return (type(value).__qualname__, _describe(parts, depth))
-    if hasattr(value, "tobytes") and hasattr(value, "dtype"):
-        return ("array", str(value.dtype), value.shape, sha256(value.tobytes()).hexdigest())
-    text = repr(value)
-    return text if " at 0x" not in text else (type(value).__qualname__, _describe(_state(value), depth))
-
-
-def _state(value: Any) -> dict[str, Any]:
-    return dict(getattr(value, "__dict__", {}))
-
-
-@functools.lru_cache(maxsize=1024)
-def _contents_digest(path: str) -> str:
-    return sha256(Path(path).read_bytes()).hexdigest()
-
-
-def _file_digest(function: types.FunctionType) -> str:
-    """The file that defines the function, since helpers beside it are called by name."""
-    try:
-        return _contents_digest(inspect.getsourcefile(function) or "")
-    except (OSError, TypeError):  # defined at a prompt: its code alone stands for it
-        return ""

@@ -1,6 +1,8 @@
 """The judge: what is fixed beforehand, what is drawn when, and each of the four outcomes."""
 
+import math
 import random
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +12,10 @@ import pytest
 from proofs_checks.certificate import digest_of
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Bound, Distribution, Enclosure, Identity, Mean, Ordering
-from proofs_checks.design import ErrorPool, code_digest
+from proofs_checks.design import ErrorPool
 from proofs_checks.environment import environment
 from proofs_checks.experiment import batched, on_host
+from proofs_checks.fingerprint import code_digest
 from proofs_checks.judge import judge
 from proofs_checks.measurement import host_seeds, seed_range
 from proofs_checks.precision import float64
@@ -179,6 +182,21 @@ class TestComponents:
         assert certificate.points[0].primary[0].count == 64
 
 
+def test_planted_error_through_the_whole_judge():
+    """5 % at a resolution of 4.5 %, first look 14.5 (sd / resolution)^2."""
+    deviation = 0.045 * math.sqrt(64 / 14.5)
+    trials, tally = 200, {"refuted": 0, "supported": 0, "undecided": 0}
+    planted = Point({"mean": 1.05, "deviation": deviation}, 1.0, resolution=0.045)
+    with open_store() as store:
+        for seed in range(trials):
+            certificate = judge(claim(gauss, planted), theorem="planted", store=store, seed=seed)
+            tally[certificate.verdict.outcome] += 1
+    # Three standard errors of a frequency of 0.01 in 200 trials.
+    slack = 3 * math.sqrt(0.01 * 0.99 / trials)
+    assert tally["refuted"] / trials >= 0.99 - slack
+    assert tally["supported"] / trials <= 0.01 + slack
+
+
 class TestDesign:
     def test_the_seal_is_stored_before_the_first_sample(self):
         store, sealed = open_store(), []
@@ -233,6 +251,15 @@ class TestDesign:
         array = np.arange(3.0)
         assert code_digest(lambda: array) != code_digest(lambda: None)
         assert code_digest(jax.jit(gauss.function)) == code_digest(jax.jit(gauss.function))
+        assert code_digest(partial(gauss.function, 1)) != code_digest(partial(gauss.function, 2))
+
+    def test_fingerprints_follow_cycles_and_ignore_addresses(self):
+        class Node:
+            def __init__(self, value):
+                self.value, self.children = value, [self, lambda: self]
+
+        assert code_digest(Node(1)) == code_digest(Node(1))
+        assert code_digest(Node(1)) != code_digest(Node(2))
 
     def test_bad_seeds_are_refused(self):
         for seed in (-1, 1.5, True):
