@@ -65,7 +65,7 @@ def pose(function: Expr, box: Sequence[tuple[Any, Any]], epsilon: Any) -> Proble
     if len(box) > len(COORDINATES):
         raise InputError(f"{len(box)} intervals: networks are built in 1 to {MAXIMUM_DIMENSION} dimensions")
     variables = tuple(Symbol(name, real=True) for name in COORDINATES[: len(box)])
-    function = sympy.sympify(function).xreplace(_realized(function, variables))
+    function = function.xreplace(_realized(function, variables))
     sides = tuple((_exact(low), _exact(high)) for low, high in box)
     return Problem(function, variables, sides, _exact(epsilon))
 

@@ -138,7 +138,7 @@ def _from_exponentials(combine: Callable[[Element, Element], Element], unit: Exp
 
 def _erf(expression: Expr, x: Symbol) -> Element:
     constant, linear = _linear(expression.args[0], expression, x)
-    value = normal(sqrt(2) * linear, sqrt(2) * constant).scaled(S(2)) - Element.constant(S.One)
+    value = normal(sqrt(2) * linear, sqrt(2) * constant).scaled(sympy.Integer(2)) - Element.constant(S.One)
     return value if isinstance(expression, sympy.erf) else Element.constant(S.One) - value
 
 
@@ -159,9 +159,9 @@ def _positive(condition: Expr, whole: Expr, x: Symbol) -> Element:
     between = [(left + right) / 2 for left, right in itertools.pairwise(points)]
     probes = [points[0] - 1, *between, points[-1] + 1] if points else [S.Zero]
     signs = [int(bool(_at(pieces, edges, probe) > 0)) for probe in probes]
-    indicator = Element.constant(S(signs[0]))
+    indicator = Element.constant(sympy.Integer(signs[0]))
     for point, before, after in zip(points, signs, signs[1:], strict=False):
-        indicator = indicator + step(point).scaled(S(after - before))
+        indicator = indicator + step(point).scaled(sympy.Integer(after - before))
     return indicator
 
 
@@ -214,7 +214,7 @@ def _abs(expression: Expr, x: Symbol) -> Element:
 
 
 def _sign(expression: Expr, x: Symbol) -> Element:
-    return _positive(expression.args[0], expression, x).scaled(S(2)) - Element.constant(S.One)
+    return _positive(expression.args[0], expression, x).scaled(sympy.Integer(2)) - Element.constant(S.One)
 
 
 def _heaviside(expression: Expr, x: Symbol) -> Element:

@@ -35,7 +35,7 @@ def sizes_of(instance: Instance) -> dict[Basic, Any]:
         if not isinstance(value, DomainMatrix):
             continue
         for symbolic, number in zip(symbol.shape, value.shape, strict=True):  # type: ignore[attr-defined]
-            if symbolic.is_Symbol and sizes.setdefault(symbolic, S(int(number))) != number:
+            if symbolic.is_Symbol and sizes.setdefault(symbolic, sympy.Integer(int(number))) != number:
                 raise NotEvaluable(f"{symbol} has another size {symbolic} than the matrices before it")
     return sizes
 
@@ -139,7 +139,9 @@ def _derivative(expression: sympy.Derivative, values: Instance) -> Rational:
     for start in range(2):
         part = samples[start : start + DEGREE + 2]
         if sum((-1) ** k * comb(DEGREE + 1, k) * sample for k, sample in enumerate(part)) != 0:
-            raise NotEvaluable(f"the derivative of a function of {variable} that is no polynomial of low degree")
+            raise NotEvaluable(
+                f"the derivative of a function of {variable} that is no polynomial of low degree"
+            )
     return sum(weight * sample for weight, sample in zip(_weights(half, int(order)), samples, strict=True))
 
 
