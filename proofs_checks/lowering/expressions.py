@@ -54,7 +54,7 @@ _FUNCTIONS: Mapping[Any, Callable[..., Value]] = {
     sympy.gamma: special.gamma,
     sympy.loggamma: special.gammaln,
     sympy.polygamma: lambda order, x: special.digamma(x) if order == 0 else special.polygamma(order, x),
-    sympy.Abs: jnp.abs,
+    sympy.Abs: lambda x: x * jnp.sign(x),  # the gradient of jnp.abs at 0 is 1
     sympy.sign: jnp.sign,
     sympy.floor: jnp.floor,
     sympy.ceiling: jnp.ceil,

@@ -109,32 +109,28 @@ def _rewritten_node(node: Any, known: dict[Any, Any]) -> Any:
 
 def _angle(node: Any) -> Expr | None:
     """The inverse trigonometric functions of ratios, through the area; None for everything else."""
-    if isinstance(node, asin | acos):
-        ratio = node.args[0]
-        legs = _legs(ratio)
-    elif isinstance(node, atan):
-        ratio = node.args[0]
-        legs = _legs(ratio / sqrt(1 + ratio**2))
-    else:
+    if not isinstance(node, asin | acos | atan):
         return None
+    legs = _legs(node.args[0], tangent=isinstance(node, atan))
     if legs is None:
         return None
-    sine = _direction(*legs)
-    return pi / 2 - sine if isinstance(node, acos) else sine
+    angle = _direction(*legs)
+    return pi / 2 - angle if isinstance(node, acos) else angle
 
 
-def _legs(ratio: Expr) -> tuple[Expr, Expr] | None:
-    """(u, v) with asin(ratio) = atan2(u, v), and v free of cancellation; None if not recognized."""
+def _legs(ratio: Expr, tangent: bool) -> tuple[Expr, Expr] | None:
+    """(u, v) with asin(ratio), or atan(ratio), = atan2(u, v), v without cancellation; None if unknown."""
     square = sympy.cancel(sympy.powdenest(ratio**2))
     if not square.is_rational_function(P, Q, C):
         return None
     numerator, denominator = sympy.fraction(sympy.together(square))
-    if not _has_no_negative_term(denominator):
-        return None
-    difference = _without_determinants(sympy.expand(denominator - numerator))
-    if difference is None:
-        return None
-    return ratio * sqrt(denominator), sqrt(difference)
+    for sign in (1, -1):  # of numerator and denominator alike: SymPy orders them as it likes
+        hypotenuse = sympy.expand(sign * (numerator + denominator if tangent else denominator))
+        adjacent = sympy.expand(sign * denominator if tangent else hypotenuse - sign * numerator)
+        paired = _without_determinants(adjacent)
+        if paired is not None and _has_no_negative_term(hypotenuse):
+            return ratio * sqrt(adjacent if tangent else hypotenuse), sqrt(paired)
+    return None
 
 
 def _direction(u: Expr, v: Expr) -> Expr:
