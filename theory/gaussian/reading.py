@@ -11,7 +11,7 @@ from sympy import Abs, And, Expr, Heaviside, Max, Min, Not, Or, Piecewise, Poly,
 from sympy.core.relational import Relational
 
 from theory.errors import InputError, OutsideClass
-from theory.gaussian.element import Element, ONE, Term, exponential, normal, point_mass, step
+from theory.gaussian.element import ONE, Element, Term, exponential, normal, point_mass, step
 
 _MAXIMUM_POWER = 60
 

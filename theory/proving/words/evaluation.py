@@ -12,7 +12,7 @@ from math import comb
 from typing import Any
 
 import sympy
-from sympy import QQ, Basic, Expr, Rational, S
+from sympy import QQ, Basic, Expr, Rational
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.polys.matrices import DomainMatrix
 
