@@ -17,7 +17,7 @@ from theory.bump_networks.tape import Tape
 AGREEMENT = Fraction(101, 100)
 FURTHER_LEAVES = 300
 NEGLIGIBLE = Fraction(1, 2**20)  # an upper bound this far below epsilon is not refined any more
-MAXIMUM_LEAVES = 100_000
+MAXIMUM_LEAVES = 40_000
 _CORNERED = 12  # how many of the worst leaves are also searched for a witness next to their corners
 
 
