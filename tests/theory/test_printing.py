@@ -11,6 +11,7 @@ from sympy import (
     Add,
     Eq,
     Function,
+    Heaviside,
     Identity,
     Integral,
     Le,
@@ -134,6 +135,7 @@ def test_conventions_of_the_field():
     assert latex_of(Trace(weights.T * weights)) == r"\operatorname{tr}\left(W_{1}^{\top} W_{1} \right)"
     assert latex_of(Identity(n)) == "I_{n}"
     assert latex_of(acos(x)) == r"\arccos{\left(x \right)}"
+    assert latex_of(Heaviside(x) ** 2) == r"\operatorname{H}^{2}\left(x\right)"
     assert latex_of(erf(x)) == r"\operatorname{erf}{\left(x \right)}"
     assert latex_of(Symbol("lambda_min")) == r"\lambda_{\mathrm{min}}"
     assert latex_of(Symbol(r"\Sigma_{XX}")) == r"\Sigma_{XX}"

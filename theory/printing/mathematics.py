@@ -80,6 +80,11 @@ class PaperPrinter(LatexPrinter):
         atomic = getattr(argument, "is_symbol", False)
         return printed if atomic else rf"\left({printed}\right)"
 
+    def _print_Heaviside(self, expression: Any, exp: Any = None) -> str:
+        # SymPy's theta is the name of the parameters in this field.
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\operatorname{{H}}{power}\left({self._print(expression.args[0])}\right)"
+
     def _print_Expectation(self, expression: Any) -> str:
         return rf"\mathbb{{E}}\left[{self._print(expression.args[0])}\right]"
 
