@@ -19,7 +19,7 @@ DEPENDENCIES := $(word 2,$(FINGERPRINT))
 CREATED := $(VENV)/created-$(PLACE).stamp
 USER_READY := $(VENV)/user-$(PLACE)-$(DEPENDENCIES).stamp
 DEVELOPER_READY := $(VENV)/developer-$(PLACE)-$(DEPENDENCIES).stamp
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .PHONY: verify test check lint types layers suite clean
 .DELETE_ON_ERROR:
