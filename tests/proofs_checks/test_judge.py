@@ -34,11 +34,11 @@ def claim(experiment=gauss, *points, comparator=None, seeds=64, **options):
     return Claim("a claim", "the mean is one", comparator or Mean(), experiment, grid, seeds, **options)
 
 
-def trial(of, *, seed=0, store=None, theorem="tests.judge"):
+def trial(of, *, seed=0, theorem="tests.judge"):
     """The certificate and the events of one trial."""
     events = []
-    kept = store or open_store()
-    return judge(of, theorem=theorem, store=kept, seed=seed, progress=events.append), events
+    with open_store() as store:
+        return judge(of, theorem=theorem, store=store, seed=seed, progress=events.append), events
 
 
 class TestOutcomes:
@@ -199,15 +199,16 @@ def test_planted_error_through_the_whole_judge():
 
 class TestDesign:
     def test_the_seal_is_stored_before_the_first_sample(self):
-        store, sealed = open_store(), []
+        sealed = []
+        with open_store() as store:
 
-        def measured(seed):
-            sealed.append(list(store.designs()))
-            return random.Random(seed).gauss(1, 0.1)
+            def measured(seed):
+                sealed.append(list(store.designs()))
+                return random.Random(seed).gauss(1, 0.1)
 
-        certificate = judge(claim(on_host(measured)), theorem="tests", store=store, seed=0)
-        assert sealed[0] == [certificate.seal]
-        assert digest_of(store.designs()[certificate.seal]) == certificate.seal
+            certificate = judge(claim(on_host(measured)), theorem="tests", store=store, seed=0)
+            assert sealed[0] == [certificate.seal]
+            assert digest_of(store.designs()[certificate.seal]) == certificate.seal
 
     @pytest.mark.parametrize(
         "other",

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -132,11 +133,15 @@ def filled(tmp_path):
     return path, points
 
 
+def opened(path):
+    """A connection of its own to the file, closed at the end of the block."""
+    return closing(sqlite3.connect(path, isolation_level=None))
+
+
 def checkpointed(path):
     """The bytes of the file with its journal folded in."""
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    with opened(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return bytearray(path.read_bytes())
 
 
@@ -149,7 +154,8 @@ def test_fresh_measures_again_and_keeps_the_old_values(filled):
     path, points = filled
     assert run(path, fresh=True) == (points, 16, [])
     assert run(path) == (points, 0, [])
-    retired = sqlite3.connect(path).execute("SELECT reason, count(*) FROM retired GROUP BY reason").fetchall()
+    with opened(path) as connection:
+        retired = connection.execute("SELECT reason, count(*) FROM retired GROUP BY reason").fetchall()
     assert retired == [("repeated", 16)]
 
 
@@ -162,15 +168,13 @@ def test_another_environment_shares_no_cell(filled, monkeypatch):
 @pytest.mark.parametrize("column", ["payload", "header", "digest", "name"])
 def test_a_flipped_bit_in_a_record_is_named_and_only_this_cell_is_measured_again(filled, column):
     path, points = filled
-    connection = sqlite3.connect(path)
-    connection.execute("DROP TRIGGER cells_are_final")
-    name, value = connection.execute(f"SELECT name, {column} FROM cells WHERE number = 5").fetchone()
-    spoilt = bytearray(value if isinstance(value, bytes) else value.encode())
-    spoilt[len(spoilt) // 2] ^= 1
-    kept = bytes(spoilt) if isinstance(value, bytes) else spoilt.decode()
-    connection.execute(f"UPDATE cells SET {column} = ? WHERE number = 5", (kept,))
-    connection.commit()
-    connection.close()
+    with opened(path) as connection:
+        connection.execute("DROP TRIGGER cells_are_final")
+        name, value = connection.execute(f"SELECT name, {column} FROM cells WHERE number = 5").fetchone()
+        spoilt = bytearray(value if isinstance(value, bytes) else value.encode())
+        spoilt[len(spoilt) // 2] ^= 1
+        kept = bytes(spoilt) if isinstance(value, bytes) else spoilt.decode()
+        connection.execute(f"UPDATE cells SET {column} = ? WHERE number = 5", (kept,))
     again, measured, notes = run(path)
     assert (again, measured) == (points, 1)
     # A cell under a wrong name is not found, which is all that can be noticed of it.
@@ -252,9 +256,8 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("not a database, but longer than a header")
     other = tmp_path / "other.sqlite"
-    connection = sqlite3.connect(other)
-    connection.execute("CREATE TABLE theirs (x)")
-    connection.close()
+    with opened(other) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
     for path, message in (
         (text, "is no store of provenet"),
         (other, "another application"),
@@ -269,16 +272,14 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path):
 
 def test_another_layout_is_refused(filled):
     path, _ = filled
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
+    with opened(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
     with pytest.raises(InputError, match="has layout 99"):
         open_store(path)
 
 
 def test_records_are_append_only(filled):
     path, _ = filled
-    connection = sqlite3.connect(path)
     for statement in (
         "UPDATE cells SET payload = ''",
         "UPDATE certificates SET document = ''",
@@ -286,7 +287,7 @@ def test_records_are_append_only(filled):
         "UPDATE designs SET document = ''",
         "DELETE FROM designs",
     ):
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        with opened(path) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
             connection.execute(statement)
 
 
@@ -315,13 +316,11 @@ def test_values_keep_every_bit():
 
 def test_a_damaged_certificate_is_named_and_left_out(filled):
     path, _ = filled
-    connection = sqlite3.connect(path)
-    connection.execute("DROP TRIGGER certificates_are_final")
-    (text,) = connection.execute("SELECT document FROM certificates").fetchone()
-    spoilt = {**json.loads(text), "verdict": {"outcome": "refuted", "cause": "", "alpha": 0, "beta": 0}}
-    connection.execute("UPDATE certificates SET document = ?", (json.dumps(spoilt),))
-    connection.commit()
-    connection.close()
+    with opened(path) as connection:
+        connection.execute("DROP TRIGGER certificates_are_final")
+        (text,) = connection.execute("SELECT document FROM certificates").fetchone()
+        spoilt = {**json.loads(text), "verdict": {"outcome": "refuted", "cause": "", "alpha": 0, "beta": 0}}
+        connection.execute("UPDATE certificates SET document = ?", (json.dumps(spoilt),))
     with open_store(path) as store:
         assert list(store.certificates()) == []
         assert "certificate 1 is damaged" in store.notes[0]
