@@ -143,7 +143,7 @@ def _capacity(recipe: _Cached, batch: int) -> int:
 @lru_cache(maxsize=64)
 def _program(
     recipe: _Cached, devices: tuple[jax.Device, ...], batch: int, capacity: int
-) -> Callable[[Array, Array], PyTree]:
+) -> Callable[[Array, np.ndarray], PyTree]:
     """(devices * capacity) keys and the (devices,) numbers of those that count -> results."""
 
     def on_one_device(keys: Array, count: Array) -> PyTree:

@@ -38,7 +38,7 @@ def test_hessian_vs_finite_differences_of_the_gradient():
     gradient = jax.jit(jax.grad(lambda theta: loss(unravel(theta))))
     step = 1e-5  # balances the error step^2 against the rounding 1e-16 / step
     rows = [(gradient(flat + step * e) - gradient(flat - step * e)) / (2 * step) for e in jnp.eye(flat.size)]
-    np.testing.assert_allclose(hessian(loss, parameters), np.stack(rows), atol=1e-8)
+    np.testing.assert_allclose(jax.jit(partial(hessian, loss))(parameters), np.stack(rows), atol=1e-8)
 
 
 def test_hessian_vector_product_vs_the_hessian():
@@ -46,8 +46,8 @@ def test_hessian_vector_product_vs_the_hessian():
     direction = jax.tree.map(
         lambda leaf: jnp.cos(jnp.arange(leaf.size, dtype=float)).reshape(leaf.shape), parameters
     )
-    product = hessian_vector_product(loss, parameters, direction)
-    expected = hessian(loss, parameters) @ ravel_pytree(direction)[0]
+    product = jax.jit(partial(hessian_vector_product, loss))(parameters, direction)
+    expected = jax.jit(partial(hessian, loss))(parameters) @ ravel_pytree(direction)[0]
     np.testing.assert_allclose(ravel_pytree(product)[0], expected, atol=1e-13)
 
 
@@ -116,8 +116,8 @@ def test_residuals_bound_the_distance_to_the_spectrum(steps):
 
 def test_extreme_curvatures_vs_the_exact_hessian():
     loss, parameters = network_loss((6, 12, 2))
-    exact = np.linalg.eigvalsh(np.asarray(hessian(loss, parameters)))
-    found = extreme_curvatures(loss, parameters, jax.random.key(3), 60)
+    exact = np.linalg.eigvalsh(np.asarray(jax.jit(partial(hessian, loss))(parameters)))
+    found = jax.jit(partial(extreme_curvatures, loss, steps=60))(parameters, jax.random.key(3))
     assert float(found.largest) == pytest.approx(exact[-1], abs=float(found.largest_residual) + 1e-13)
     assert float(found.smallest) == pytest.approx(exact[0], abs=float(found.smallest_residual) + 1e-13)
     assert float(found.largest_residual) < 1e-6

@@ -23,8 +23,10 @@ NETWORKS = [
 def naive(network, parameters, first, second):
     """The definition: Jacobians, contracted."""
 
+    full_jacobian = jax.jit(jax.vmap(jax.jacobian(partial(apply, network)), in_axes=(None, 0)))
+
     def jacobian(inputs):
-        full = jax.vmap(jax.jacobian(partial(apply, network)), in_axes=(None, 0))(parameters, inputs)
+        full = full_jacobian(parameters, inputs)
         leaves = jax.tree.leaves(full)
         return np.concatenate([np.reshape(leaf, (*leaf.shape[:2], -1)) for leaf in leaves], axis=-1)
 
@@ -35,8 +37,8 @@ def naive(network, parameters, first, second):
 def test_three_routes_agree(network):
     parameters = initialize(network, jax.random.key(0))
     expected = naive(network, parameters, FIRST, SECOND)
-    implicit = empirical_tangent_kernel(partial(apply, network), parameters, FIRST, SECOND)
-    layerwise = layerwise_tangent_kernel(network, parameters, FIRST, SECOND)
+    implicit = jax.jit(partial(empirical_tangent_kernel, partial(apply, network)))(parameters, FIRST, SECOND)
+    layerwise = jax.jit(partial(layerwise_tangent_kernel, network))(parameters, FIRST, SECOND)
     # Sums over at most 300 parameters.
     np.testing.assert_allclose(implicit, expected, atol=1e-13 * np.abs(expected).max())
     np.testing.assert_allclose(layerwise, expected, atol=1e-13 * np.abs(expected).max())
@@ -50,11 +52,8 @@ def test_trace_is_the_sum_of_the_diagonal(route):
         "implicit": partial(empirical_tangent_kernel, partial(apply, network), parameters),
         "layerwise": partial(layerwise_tangent_kernel, network, parameters),
     }[route]
-    np.testing.assert_allclose(
-        kernel(FIRST, contraction="trace"),
-        np.trace(kernel(FIRST, FIRST), axis1=2, axis2=3),
-        rtol=1e-13,
-    )
+    trace = jax.jit(partial(kernel, contraction="trace"))(FIRST)
+    np.testing.assert_allclose(trace, np.trace(jax.jit(kernel)(FIRST), axis1=2, axis2=3), rtol=1e-13)
 
 
 def test_kernel_vs_finite_differences():
@@ -62,15 +61,12 @@ def test_kernel_vs_finite_differences():
     parameters = initialize(network, jax.random.key(0))
     flat, unravel = ravel_pytree(parameters)
     step = 1e-5  # balances the error step^2 against the rounding 1e-16 / step
-    shifted = [
-        np.asarray(jax.vmap(lambda x, t=t: apply(network, unravel(t), x))(FIRST))
-        for sign in (1, -1)
-        for t in flat + sign * step * jnp.eye(flat.size)
-    ]
-    forward, backward = np.split(np.stack(shifted), 2)
+    outputs = jax.jit(jax.vmap(lambda theta: jax.vmap(partial(apply, network, unravel(theta)))(FIRST)))
+    forward, backward = (outputs(flat + sign * step * jnp.eye(flat.size)) for sign in (1, -1))
     slopes = (forward - backward) / (2 * step)
     expected = np.einsum("pia,pjb->ijab", slopes, slopes)
-    np.testing.assert_allclose(layerwise_tangent_kernel(network, parameters, FIRST), expected, atol=1e-8)
+    kernel = jax.jit(partial(layerwise_tangent_kernel, network))(parameters, FIRST)
+    np.testing.assert_allclose(kernel, expected, atol=1e-8)
 
 
 def test_any_function_of_one_datum():
@@ -78,7 +74,7 @@ def test_any_function_of_one_datum():
         return jnp.array([parameters["a"] * jnp.sin(x[0]), parameters["a"] ** 2 + parameters["b"] * x[1]])
 
     parameters = {"a": jnp.array(1.5), "b": jnp.array(-2.0)}
-    kernel = empirical_tangent_kernel(function, parameters, FIRST, SECOND)
+    kernel = jax.jit(partial(empirical_tangent_kernel, function))(parameters, FIRST, SECOND)
     s1, s2 = np.sin(FIRST[:, 0]), np.sin(SECOND[:, 0])
     expected = np.empty((5, 3, 2, 2))
     expected[:, :, 0, 0] = np.outer(s1, s2)
@@ -91,10 +87,12 @@ def test_any_function_of_one_datum():
 def test_blocks_do_not_change_the_kernel():
     network = NETWORKS[1]
     parameters = initialize(network, jax.random.key(0))
-    whole = layerwise_tangent_kernel(network, parameters, FIRST, SECOND)
-    single = layerwise_tangent_kernel(network, parameters, FIRST, SECOND, maximum_bytes=1)
+    layerwise = partial(layerwise_tangent_kernel, network)
+    whole = jax.jit(layerwise)(parameters, FIRST, SECOND)
+    single = jax.jit(partial(layerwise, maximum_bytes=1))(parameters, FIRST, SECOND)
     np.testing.assert_allclose(whole, single, atol=1e-14)
-    blocked = empirical_tangent_kernel(partial(apply, network), parameters, FIRST, SECOND, block=2)
+    implicit = partial(empirical_tangent_kernel, partial(apply, network), block=2)
+    blocked = jax.jit(implicit)(parameters, FIRST, SECOND)
     np.testing.assert_allclose(blocked, whole, atol=1e-14)
 
 
