@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,40 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofs_checks.certificate import Certificate, digest_of
-from proofs_checks.salvage import carry_over, is_damage, set_aside
+from proofs_checks.database import StoreError, connect, renew, transaction
+from proofs_checks.salvage import is_damage
 from theory.errors import InputError
 
-APPLICATION = 0x70726F76  # "prov"
-SCHEMA = 1
-_HEADER = b"SQLite format 3\x00"
-_WAIT_SECONDS = 60.0  # for another process that is writing
-
-# Rows are only ever added. A damaged or repeated cell moves to `retired`, where it stays readable.
-_TABLES = (
-    "CREATE TABLE designs (number INTEGER PRIMARY KEY, seal TEXT UNIQUE NOT NULL, document TEXT NOT NULL)",
-    """CREATE TABLE cells (number INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, header TEXT NOT NULL,
-       payload BLOB NOT NULL, digest TEXT NOT NULL)""",
-    """CREATE TABLE certificates (number INTEGER PRIMARY KEY, seal TEXT NOT NULL, digest TEXT UNIQUE NOT NULL,
-       document TEXT NOT NULL)""",
-    """CREATE TABLE retired (number INTEGER PRIMARY KEY, reason TEXT NOT NULL, name TEXT, header TEXT,
-       payload BLOB, digest TEXT)""",
-    *(
-        f"CREATE TRIGGER {table}_are_final BEFORE UPDATE ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
-        for table in ("designs", "cells", "certificates", "retired")
-    ),
-    *(
-        f"CREATE TRIGGER {table}_stay BEFORE DELETE ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
-        for table in ("designs", "certificates", "retired")
-    ),
-)
-
 Values = NDArray[np.float64]
-
-
-class StoreError(InputError):
-    """The store cannot be read or written: a full disk, missing permission, a lock that is not released."""
 
 
 class Store:
@@ -62,7 +32,7 @@ class Store:
         self.fresh = fresh
         self.notes: list[str] = []
         self._written: set[str] = set()
-        self._connection = _connect(self.path, self.notes)
+        self._connection = connect(self.path, self.notes)
 
     def __enter__(self) -> Store:
         return self
@@ -138,7 +108,7 @@ class Store:
 
     def _write(self, *statements: tuple[str, tuple[Any, ...]]) -> None:
         def write() -> list[tuple[Any, ...]]:
-            with _transaction(self._connection):
+            with transaction(self._connection):
                 for query, values in statements:
                     self._connection.execute(query, values)
             return []
@@ -153,7 +123,7 @@ class Store:
             if self.path is None or not is_damage(error):
                 raise StoreError(f"the store {self.path or 'in memory'} failed: {error}") from error
         self.close()
-        self._connection = _renew(self.path, self.notes)
+        self._connection = renew(self.path, self.notes)
         return action()
 
 
@@ -184,102 +154,3 @@ def _digest(name: str, header: Any, payload: Any) -> str:
 
 def _values(header: str, payload: bytes) -> Values:
     return np.frombuffer(payload, dtype="<f8").reshape(json.loads(header)["shape"]).astype(np.float64)
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _connect(path: Path | None, notes: list[str]) -> sqlite3.Connection:
-    if path is None:
-        return _prepare(sqlite3.connect(":memory:", isolation_level=None), path)
-    _check_file(path, notes)
-    try:
-        return _prepare(sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None), path)
-    except sqlite3.DatabaseError as error:
-        if not is_damage(error):
-            raise StoreError(f"the store {path} cannot be opened: {error}") from error
-    return _renew(path, notes)
-
-
-def _check_file(path: Path, notes: list[str]) -> None:
-    """Refuse what is no store before SQLite touches it."""
-    if path.is_dir() or not path.resolve().parent.is_dir():
-        raise InputError(f"the store {path} must be a file in a folder that exists")
-    if not path.exists():
-        return
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(len(_HEADER))
-    except OSError as error:
-        raise StoreError(f"the store {path} cannot be read: {error}") from error
-    if not beginning:
-        notes.append(f"the store {path} was empty: everything is measured")
-    elif beginning != _HEADER:
-        raise InputError(
-            f"{path} is no store of provenet, or its first bytes are damaged: give another file, or remove it"
-        )
-
-
-def _prepare(connection: sqlite3.Connection, path: Path | None) -> sqlite3.Connection:
-    """Check whose file it is, and lay out a new one; the connection is closed where that fails."""
-    # A flipped bit in a text must reach the checksum, not fail on the way to it.
-    connection.text_factory = lambda raw: raw.decode(errors="replace")
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {1000 * _WAIT_SECONDS:.0f}")
-        _check_owner(connection, path)
-        if path is not None and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            connection.execute("PRAGMA journal_mode = WAL")
-        # FULL: a commit is on the disk when it returns, so that even a power cut loses only the running cell.
-        connection.execute("PRAGMA synchronous = FULL")
-        with _transaction(connection):
-            if not _owner(connection):  # another process may have been faster
-                _lay_out(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _owner(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA application_id").fetchone()[0])
-
-
-def _check_owner(connection: sqlite3.Connection, path: Path | None) -> None:
-    owner = _owner(connection)
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if owner != APPLICATION and (owner or tables):
-        raise InputError(f"{path} is a database of another application: give another file for the store")
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if owner == APPLICATION and version != SCHEMA:
-        raise InputError(
-            f"the store {path} has layout {version}, this version of provenet writes layout {SCHEMA}: "
-            "give another file"
-        )
-
-
-def _lay_out(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {SCHEMA}")
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-
-
-def _renew(path: Path, notes: list[str]) -> sqlite3.Connection:
-    """Move a damaged file aside and carry its intact rows over into a new one."""
-    aside = set_aside(path)
-    connection = _prepare(sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None), path)
-    with _transaction(connection):
-        saved = carry_over(aside, connection)
-    notes.append(
-        f"the store {path} is damaged: {saved} intact records were carried over, the damaged file is kept "
-        f"as {aside.name}, and what is missing is measured again"
-    )
-    return connection

@@ -16,9 +16,10 @@ import pytest
 
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Mean
+from proofs_checks.database import StoreError
 from proofs_checks.experiment import on_host
 from proofs_checks.judge import judge
-from proofs_checks.store import StoreError, open_store
+from proofs_checks.store import open_store
 from theory.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
