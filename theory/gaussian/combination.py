@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sympy import QQ, Symbol
+from sympy import QQ, Symbol, pi
 from sympy.polys.fields import FracElement
 
 from theory.gaussian.field import GaussianField, Surd, Undetermined
@@ -48,7 +48,11 @@ class Combination:
     ) -> Combination:
         """Merge equal monomials, reduce the coefficients and drop zeros."""
         merged: dict[Monomial, FracElement] = {}
+        circle = field.generators.get(pi)
         for monomial, value in pairs:
+            if circle is not None and monomial.half_pi not in (0, 1):  # pi is a generator of the field
+                value = value * circle ** (monomial.half_pi // 2)
+                monomial = monomial._replace(half_pi=monomial.half_pi % 2)
             merged[monomial] = merged[monomial] + value if monomial in merged else value
         reduced = {monomial: field.reduce(value) for monomial, value in merged.items()}
         return cls(field, {monomial: value for monomial, value in reduced.items() if value})

@@ -29,12 +29,13 @@ try:
 except ImportError:  # the GPU machines have no python-flint
     flint = None
 
-_BITS = 64
+_BITS = 96  # guard bits: the integrands cancel, and quadrature that misses its goal subdivides for ever
 _TOLERANCE = Rational(1, 10**16)
 _CRAMER = Rational(10865, 10000)
 _RADII = (13, 17, 23, 31, 41, 61)
 _GROUP = 8  # Hermite coefficients are computed in groups of this many until the remainder is small
 _MAXIMUM_ORDER = 160
+_EVALUATIONS = 20_000  # an integral that needs more is returned as a wide ball
 
 Integrand = Callable[[Any, bool], Any]
 
@@ -91,7 +92,8 @@ class _Expansion:
         if order not in self.tails:
             before = self.tails[order - _GROUP] if order > _GROUP else self._square()
             for k in range(order - _GROUP, order):
-                before -= self.coefficient(k) ** 2
+                # python-flint squares a ball around 0 to nan, so multiply
+                before -= self.coefficient(k) * self.coefficient(k)
             self.tails[order] = before
         # the ball may reach below zero by its own width; the truth does not
         return self.tails[order].abs_upper()
@@ -112,7 +114,7 @@ def integrate(element: Element, variance: Rational, k: int | None) -> Any:
     for index in range(len(edges) - 1):
         function = _weighted(_piece(element, kinks[:index]), scale, k)
         low, high = (flint.acb(edge) for edge in edges[index : index + 2])
-        total += flint.acb.integral(function, low, high, rel_tol=2.0**-48, abs_tol=2.0**-48).real
+        total += flint.acb.integral(function, low, high, rel_tol=2.0**-48, abs_tol=2.0**-48, eval_limit=_EVALUATIONS).real
     return total
 
 
@@ -195,6 +197,6 @@ def _term_tail(term: Any, value: Expr, variance: Rational, radius: int, with_her
     decay = 2 * q * radius - r - flint.arb(term.power) / radius
     if not decay > 0:
         return flint.arb.pos_inf()
-    height = flint.arb(radius) ** term.power * balls.ball(variance).sqrt() ** term.power
+    height = balls.integer_power(radius * balls.ball(variance).sqrt(), term.power)
     weight = _complex(value).abs_upper() * balls.ball(_CRAMER) / (2 * flint.arb.pi()).sqrt()
-    return 2 * weight * height * (r * radius - q * radius**2).exp() / decay
+    return 2 * weight * height * (r * radius - q * (radius * radius)).exp() / decay

@@ -28,7 +28,8 @@ from theory.gaussian.combination import (
     normal_probability,
 )
 from theory.gaussian.element import Element, Factor, Term
-from theory.gaussian.field import GaussianField, NotInField, Surd, field_for
+from theory.gaussian.field import GaussianField, NotInField, Surd, field_for, irrational_atoms
+from theory.gaussian.special import BivariateNormalCDF
 
 
 class Law(NamedTuple):
@@ -38,16 +39,28 @@ class Law(NamedTuple):
     covariance: tuple[tuple[FracElement, ...], ...]
 
 
-def field_of(elements: Sequence[Element], symbols: tuple[Symbol, ...], also: Sequence[Expr] = ()) -> GaussianField:
-    """The field in which products of these elements have their expectation."""
-    entering: list[Expr] = list(also)
+def field_of(
+    elements: Sequence[Element], symbols: tuple[Symbol, ...], also: Sequence[Expr] = ()
+) -> GaussianField:
+    """The field in which products of these elements, and the expressions ``also``, have their values."""
+    entering: list[Expr] = []
+    beside: list[Expr] = list(also)
     complex_numbers = any(expression.has(I, sympy.sin, sympy.cos) for expression in also)
     for term, value in (pair for element in elements for pair in element.terms):
         entering += [term.quadratic, term.linear]
+        beside.append(value)
         for factor in term.factors:
             entering += [factor.shift / factor.scale, factor.scale**2]
         complex_numbers = complex_numbers or term.linear.has(I) or value.has(I)
+    entering += [atom for atom in irrational_atoms(beside, symbols) if not _known(atom)]
     return field_for(entering, symbols, complex_numbers)
+
+
+def _known(atom: Expr) -> bool:
+    """Constants that a combination holds outside the field: pi, square roots, exponentials, erf."""
+    if isinstance(atom, sympy.exp | sympy.erf | sympy.erfc | sympy.asin | sympy.acos | sympy.atan):
+        return True
+    return atom == pi or atom**2 == pi or (atom**2).is_Rational or atom.has(BivariateNormalCDF)
 
 
 def expectation(
