@@ -15,8 +15,10 @@ from theory.linear_landscape.letters import equation
 from theory.parameters import Parameter, positive_integers
 from theory.statement import Domain, Hypothesis, Source, Statement
 
+LARGEST_WIDTH = 16  # Hessians of p (n + m) squared entries are formed when the theorem is measured
+
 PARAMETERS = (
-    Parameter("widths", "inputs, hidden units, outputs", (5, 3, 4), positive_integers(3, maximum=64)),
+    Parameter("widths", "inputs, hidden units, outputs", (5, 3, 4), positive_integers(3, maximum=LARGEST_WIDTH)),
 )
 
 BALDI_HORNIK = Source(

@@ -1,0 +1,249 @@
+"""All critical points of a two-layer linear network, on trial: exactly, constructed in float64, and trained."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import Any
+
+from proofs_checks.claim import Claim, Point
+from proofs_checks.comparators import Identity, Ordering
+from proofs_checks.experiment import on_host
+from proofs_checks.linear_landscape import constructed, exact, trained
+from proofs_checks.profile import Profile
+from theory.errors import InputError
+from theory.linear_networks.critical_points import indicators, statement
+from theory.parameters import Parameter, as_rational
+
+Widths = tuple[int, int, int]
+
+COARSE_SCALE = 1e-3
+LARGEST_SCALE = 1e-6  # plateaus of larger weights are too short to tell neighboring modes apart
+DIABETES_OUTPUTS = 5
+DIGITS = (64, 5, 10)
+
+_BUDGET = Identity()
+
+
+def _scale(value: object) -> float:
+    scale = float(as_rational(value))
+    if not trained.SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+        raise InputError(f"{scale:g} is not allowed: give a scale from {trained.SMALLEST_SCALE:g} to {LARGEST_SCALE:g}")
+    return scale
+
+
+PARAMETERS = (Parameter("scale", "deviation of the initial weights, times sqrt(fan-in)", 1e-7, _scale),)
+
+
+def claims(profile: Profile, widths: Widths = (5, 3, 4), scale: float = 1e-7) -> tuple[Claim, ...]:
+    """Claims and controls for networks of these widths (inputs, hidden units, outputs).
+
+    Exact arithmetic runs at widths cut to 5, training on real data at the widths of the data.
+    """
+    return (
+        *_exact(profile, widths),
+        *_constructed(profile, widths),
+        *_trained(profile, widths, scale),
+        *_controls(profile, widths, scale),
+    )
+
+
+def _exact(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    cases = _exact_cases(widths)
+    return (
+        Claim(
+            "exact critical points",
+            "gradient 0 and predicted loss at rational critical points of every index set, $V \\ne 0$ included: "
+            "number of exceptions",
+            _BUDGET,
+            on_host(exact.first_order_mismatches),
+            tuple(Point(case, (0.0, 0.0)) for case in cases),
+            profile.scale(2),
+        ),
+        Claim(
+            "exact inertia",
+            "numbers of negative and zero eigenvalues of the rational Hessian, by its characteristic polynomial, "
+            "at critical points of every index set: number of exceptions",
+            _BUDGET,
+            on_host(exact.inertia_mismatches),
+            tuple(Point(case, 0.0) for case in cases),
+            profile.scale(1),
+        ),
+    )
+
+
+def _exact_cases(widths: Widths) -> tuple[dict[str, Any], ...]:
+    """The user's widths with distinct eigenvalues; ties; a Sigma_YX that lacks rank; more outputs than inputs."""
+    cut = [min(width, exact.LARGEST_WIDTH) for width in widths]
+    levels = [5, 4, 3, 2, 1][-min(cut[0], cut[2]) :]
+    return (
+        {"widths": cut, "levels": levels},
+        {"widths": [4, 3, 3], "levels": [3, 2, 2]},
+        {"widths": [3, 3, 3], "levels": [3, 1]},
+        {"widths": [2, 3, 4], "levels": [2, 1]},
+    )
+
+
+def _constructed(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    chosen = _index_sets(widths)
+    points = [{"widths": list(widths), "chosen": one} for one in chosen]
+    return (
+        Claim(
+            "gradient of constructed points",
+            "the network's gradient at constructed critical points of random data, in units of its rounding budget",
+            _BUDGET,
+            on_host(constructed.slope_residual),
+            tuple(Point(point, 0.0, margin=1.0) for point in points),
+            profile.scale(8),
+        ),
+        Claim(
+            "loss of constructed points",
+            r"the network's loss there minus $\frac{1}{2} (\mathrm{tr} \Sigma_{YY} - \sum_S \lambda_i)$, in units of "
+            "its rounding budget",
+            _BUDGET,
+            on_host(constructed.loss_residual),
+            tuple(Point(point, 0.0, margin=1.0) for point in points),
+            profile.scale(8),
+        ),
+        Claim(
+            "Hessian of constructed points",
+            "numbers of negative and zero eigenvalues of the network's Hessian there, factors balanced",
+            _BUDGET,
+            on_host(constructed.second_order),
+            tuple(Point(point, _predicted_inertia(widths, point["chosen"])) for point in points),
+            profile.scale(4),
+        ),
+    )
+
+
+def _trained(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...]:
+    random, diabetes = _training(widths)
+    count = min(widths[1], min(widths[0], widths[2]), trained.MODES) + 1
+    pauses = ((random, count), (diabetes, diabetes["widths"][1] + 1))
+    digits = {"data": "digits", "widths": list(DIGITS)}
+    compared = {"coarse": COARSE_SCALE, "fine": scale}
+    plateaus = Claim(
+        "plateaus of training",
+        "networks trained from small weights pause at the losses of $S = \\{\\}, \\{1\\}, \\{1, 2\\}, ...$ and at no "
+        "other: distance in units of what the gradient there grants, at most a quarter of a gap",
+        _BUDGET,
+        on_host(trained.plateau_errors),
+        tuple(Point({**data, "scale": scale}, (0.0,) * number, margin=1.0) for data, number in pauses),
+        profile.scale(6),
+    )
+    minimum = Claim(
+        "minimum of training",
+        "training ends at reduced-rank regression: last loss minus predicted minimum, in units of its budget",
+        _BUDGET,
+        on_host(trained.final_error),
+        tuple(Point({**data, "scale": scale}, 0.0, margin=1.0) for data in (random, diabetes, digits)),
+        profile.scale(3),
+    )
+    sharper = Claim(
+        "plateaus sharpen",
+        "the largest distance of a plateau from its predicted loss shrinks with the scale of the initial weights",
+        Ordering(),
+        on_host(trained.sharper),
+        tuple(Point({**data, **compared}, 0.95, resolution=0.4) for data, number in pauses if number > 2),
+        profile.scale(12),
+    )
+    return plateaus, minimum, *([sharper] if sharper.grid else [])
+
+
+def _training(widths: Widths) -> tuple[dict[str, Any], dict[str, Any]]:
+    real = [trained.INPUTS_OF_DIABETES, min(widths[1], DIABETES_OUTPUTS - 1), DIABETES_OUTPUTS]
+    return {"data": "random", "widths": list(widths)}, {"data": "diabetes", "widths": real}
+
+
+def _controls(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...]:
+    """One broken assumption each; those that need a second eigenvalue exist only where there is one."""
+    first = {"widths": list(widths), "chosen": [0]}
+    perturbed = _gradient_control(
+        profile,
+        "a perturbed point",
+        {**first, "amplitude": 1e-6},
+        "A is moved by a millionth of its norm: no longer a critical point, so the gradient exceeds rounding",
+    )
+    if min(widths[0], widths[2]) < 2:
+        return (perturbed,)
+    return (
+        perturbed,
+        _gradient_control(
+            profile,
+            "a swapped eigenvector",
+            {**first, "swapped": [1]},
+            "A carries the second eigenvector and B the first: A B is no projection of the regression",
+        ),
+        _gradient_control(
+            profile,
+            "a vector that is no eigenvector",
+            {**first, "angle": pi / 4},
+            "A projects onto a mean of two eigenvectors, which Sigma does not leave invariant",
+        ),
+        *_value_controls(profile, widths, scale),
+    )
+
+
+def _gradient_control(profile: Profile, name: str, fault: dict[str, Any], reason: str) -> Claim:
+    return Claim(
+        name,
+        "the gradient at this point is zero to rounding",
+        _BUDGET,
+        on_host(constructed.slope_residual),
+        (Point(fault, 0.0, margin=1.0),),
+        profile.scale(4),
+        expected="refuted",
+        reason=reason,
+    )
+
+
+def _value_controls(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...]:
+    random, _ = _training(widths)
+    count = min(widths[1], min(widths[0], widths[2]), trained.MODES) + 1
+    return (
+        Claim(
+            "a wrong index set",
+            "the loss of the critical point of $\\{1\\}$ is that predicted for $\\{2\\}$",
+            _BUDGET,
+            on_host(constructed.loss_residual),
+            (Point({"widths": list(widths), "chosen": [0], "claimed": [1]}, 0.0, margin=1.0),),
+            profile.scale(4),
+            expected="refuted",
+            reason="the index set decides the value: the two differ by half the difference of the eigenvalues",
+        ),
+        Claim(
+            "an index without inv(S)",
+            "the Hessian has (p - r)(rho - r) negative eigenvalues at every critical point: number of exceptions",
+            _BUDGET,
+            on_host(exact.inertia_mismatches),
+            (Point({**_exact_cases(widths)[0], "inversions": False}, 0.0),),
+            profile.scale(1),
+            expected="refuted",
+            reason="exchanging a chosen eigenvector for one of a larger eigenvalue that is not chosen descends",
+        ),
+        Claim(
+            "plateaus of the wrong index sets",
+            "training pauses at the losses of $\\{2\\}, \\{2, 3\\}, ...$",
+            _BUDGET,
+            on_host(trained.plateau_errors),
+            (Point({**random, "scale": scale, "shift": 1}, (0.0,) * count, margin=1.0),),
+            profile.scale(2),
+            expected="refuted",
+            reason="the largest singular value grows fastest from small weights, so index sets are nested from 1",
+        ),
+    )
+
+
+def _index_sets(widths: Widths) -> list[list[int]]:
+    """The best set, a set with inversions, one with an idle unit, and the empty set; without repetition."""
+    rank, hidden = min(widths[0], widths[2]), widths[1]
+    largest = min(rank, hidden)
+    wanted = [range(largest), range(rank - largest, rank), [0], [rank - 1], []]
+    found = [list(one) for one in wanted]
+    return [one for k, one in enumerate(found) if one not in found[:k]]
+
+
+def _predicted_inertia(widths: Widths, chosen: list[int]) -> tuple[float, float]:
+    """Index and nullity from the conclusion of the statement, with the indicators of ``chosen`` inserted."""
+    values = {chi: int(k in chosen) for k, chi in enumerate(indicators(widths))}
+    _, index, nullity = statement(widths).conclusion.rhs.subs(values)
+    return float(index), float(nullity)

@@ -1,0 +1,1 @@
+"""Experiments on two-layer linear networks: exact instances, constructed critical points, training."""
