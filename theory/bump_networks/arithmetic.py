@@ -39,10 +39,10 @@ def ball(value: Any) -> Ball:
     """A ball around an exact number (int, Fraction, SymPy Rational), or a ball as it is."""
     if flint is None:
         raise BallsUnavailable("python-flint is missing")
+    if type(value) is Fraction:
+        return flint.arb(flint.fmpq(value.numerator, value.denominator))
     if isinstance(value, int):
         return flint.arb(value)
-    if isinstance(value, Fraction):
-        return flint.arb(flint.fmpq(value.numerator, value.denominator))
     if isinstance(value, Rational):
         return flint.arb(flint.fmpq(int(value.p), int(value.q)))
     return flint.arb(value)

@@ -46,7 +46,8 @@ class Construction:
     widths
         The cell widths h_k (per axis the largest).
     bound
-        The a priori bound of sup |f - N|, at most epsilon; it includes ``rounding``.
+        The a priori bound of sup |f - N|, at most epsilon; it includes ``rounding``,
+        what rounding the values to short rationals may add.
     """
 
     network: Network
@@ -78,10 +79,14 @@ def construct(problem: Problem, activation: Expr) -> Construction:
     return _constant(problem, smooth, unit)
 
 
-def _accuracy(problem: Problem) -> tuple[Fraction, Fraction]:
-    """What is left of epsilon for the construction, and the rounding of one value."""
+def _accuracy(problem: Problem, overshoot: Fraction = Fraction(0)) -> tuple[Fraction, Fraction, Fraction]:
+    """What is left of epsilon for the construction, the rounding of one value, and of the whole network.
+
+    On a leaf the network is a combination of values whose absolute coefficients sum to at most 3^d (1 + 2s).
+    """
     rounding = problem.epsilon / 2**ROUNDING_BITS
-    return problem.epsilon - 2 * 3 ** (problem.dimension - 1) * rounding, rounding
+    spread = 3**problem.dimension * (1 + 2 * overshoot) * rounding
+    return problem.epsilon - spread, rounding, spread
 
 
 def _refuse(problem: Problem, cells: int | None) -> None:
@@ -98,7 +103,7 @@ def _refuse(problem: Problem, cells: int | None) -> None:
 def _linear(problem: Problem, smooth: Regularity, cuts: list[list[Fraction]]) -> Construction:
     if problem.dimension == 1:
         return _broken_line(problem, smooth, cuts[0])
-    goal, rounding = _accuracy(problem)
+    goal, rounding, spread = _accuracy(problem)
     lengths = [max(b - a for a, b in zip(axis, axis[1:], strict=False)) for axis in cuts]
     rule, bound, ratios = _linear_rule(problem, smooth)
     widths = _widths(problem, lengths, ratios, bound, goal)
@@ -107,7 +112,7 @@ def _linear(problem: Problem, smooth: Regularity, cuts: list[list[Fraction]]) ->
     _refuse(problem, prod(cells))
     values = tuple(value_near(problem.tape, point, rounding) for point in product(*knots))
     largest = tuple(max(b - a for a, b in zip(axis, axis[1:], strict=False)) for axis in knots)
-    return Construction(KuhnHats(knots, values), rule, smooth, cells, largest, bound(largest) + rounding, rounding)
+    return Construction(KuhnHats(knots, values), rule, smooth, cells, largest, bound(largest) + spread, spread)
 
 
 Bound = Callable[[Sequence[Fraction]], Fraction]
@@ -177,7 +182,7 @@ def _refined(cuts: Sequence[Fraction], width: Fraction) -> tuple[Fraction, ...]:
 
 
 def _broken_line(problem: Problem, smooth: Regularity, cuts: list[Fraction]) -> Construction:
-    goal, rounding = _accuracy(problem)
+    goal, rounding, spread = _accuracy(problem)
     knots: list[Fraction] = []
     largest, rules, worst = Fraction(0), set(), Fraction(0)
     for low, high in zip(cuts, cuts[1:], strict=False):
@@ -196,7 +201,7 @@ def _broken_line(problem: Problem, smooth: Regularity, cuts: list[Fraction]) -> 
         values[0], problem.box[0], tuple(cuts[1:-1]),
     )
     rule = next(iter(rules)) if len(rules) == 1 else "lipschitz" if "modulus" not in rules else "modulus"
-    return Construction(network, rule, smooth, (len(knots),), (largest,), worst + rounding, rounding)
+    return Construction(network, rule, smooth, (len(knots),), (largest,), worst + spread, spread)
 
 
 def _piece(problem: Problem, side: tuple[Fraction, Fraction], goal: Fraction) -> tuple[str, int, Fraction]:
@@ -228,7 +233,7 @@ def _ceil_root(value: Fraction) -> int:
 def _constant(problem: Problem, smooth: Regularity, unit: Sigmoid | None) -> Construction:
     if problem.dimension == 1:
         return _staircase(problem, smooth, unit)
-    goal, rounding = _accuracy(problem)
+    goal, rounding, spread = _accuracy(problem)
     lengths = [high - low for low, high in problem.box]
     half, ratios = _lipschitz_rule(problem, smooth)
     share = goal if unit is None else goal * (1 - TAIL_SHARE)
@@ -247,11 +252,10 @@ def _constant(problem: Problem, smooth: Regularity, unit: Sigmoid | None) -> Con
                for (low, _), width, count in zip(problem.box, widths, cells, strict=True)]
     grid = Grid(problem.box, knots, tuple(value_near(problem.tape, point, rounding) for point in product(*centers)))
     if unit is None:
-        return Construction(StepTowers(grid), "lipschitz", smooth, cells, tuple(widths), bound(widths) + rounding, rounding)
+        return Construction(StepTowers(grid), "lipschitz", smooth, cells, tuple(widths), bound(widths) + spread, spread)
     network = orthants(grid, unit, tuple(ZONE * width for width in widths), goal * TAIL_SHARE)
-    extra = (3 ** len(cells)) * rounding
-    total = bound(widths) + network.tail + extra
-    return Construction(network, "lipschitz", smooth, cells, tuple(widths), min(total, problem.epsilon), rounding, unit)
+    total = bound(widths) + network.tail + spread
+    return Construction(network, "lipschitz", smooth, cells, tuple(widths), total, spread, unit)
 
 
 def corner_excess(smooth: Regularity, h: Sequence[Fraction]) -> Fraction:
@@ -287,9 +291,9 @@ def orthants(grid: Grid, unit: Sigmoid, zones: tuple[Fraction, ...], tail: Fract
 
 
 def _staircase(problem: Problem, smooth: Regularity, unit: Sigmoid | None) -> Construction:
-    goal, rounding = _accuracy(problem)
+    goal, rounding, spread = _accuracy(problem, unit.overshoot if unit else Fraction(0))
     (low, high), slope = problem.box[0], smooth.lipschitz[0]
-    factor = _near_factor(unit)
+    factor = near_factor(unit)
     if slope is not None:
         cells = max(1, -((-slope * (high - low) * factor / goal).__floor__()))
         rule, bound = "lipschitz", slope * (high - low) / cells * factor
@@ -299,18 +303,17 @@ def _staircase(problem: Problem, smooth: Regularity, unit: Sigmoid | None) -> Co
         _refuse(problem, found)
         assert found is not None
         # For steps omega(h/2) <= epsilon is enough.
-        cells, rule, bound = (found if unit else -(-found // 2)), "modulus", goal
+        cells, rule, bound = found if unit else -(-found // 2), "modulus", goal
     _refuse(problem, cells)
     width = (high - low) / cells
     centers = [low + width * (step + Fraction(1, 2)) for step in range(cells)]
     values = [value_near(problem.tape, (center,), rounding) for center in centers]
     knots = [low + width * step for step in range(1, cells)]
     network = _stairs(problem, unit, knots, values, width, rounding)
-    total = min(bound + 2 * rounding, problem.epsilon)
-    return Construction(network, rule, smooth, (cells,), (width,), total, rounding, unit)
+    return Construction(network, rule, smooth, (cells,), (width,), bound + spread, spread, unit)
 
 
-def _near_factor(unit: Sigmoid | None) -> Fraction:
+def near_factor(unit: Sigmoid | None) -> Fraction:
     """The bound in units of L h: 1/2 for steps, 1/2 + 1/sinh(kh/2) for the logistic, else with zones."""
     half = Fraction(1, 2)
     if unit is None:

@@ -32,8 +32,7 @@ class BoxLeaf:
         difference = jets.add(jets.evaluate(tape, self.box), negative)
         bounds = [_order_zero(tape, self.box, difference.value, network.value)]
         if difference.gradient is not None and all(part.is_finite() for part in difference.gradient):
-            center = self.center()
-            at_center = self.difference_jet(tape, center)
+            at_center = self._at_center(tape, network)
             radii = [ball((high - low) / 2) for low, high in self.box]
             bounds.append(_order_one(at_center, difference, radii))
             if difference.hessian is not None and at_center.gradient is not None:
@@ -45,10 +44,13 @@ class BoxLeaf:
         """The midpoint, exactly."""
         return tuple((low + high) / 2 for low, high in self.box)
 
-    def difference_jet(self, tape: Tape, point: Point) -> Jet:
-        """The jet of f - N at a point, without the slack of the local form."""
-        place = [(coordinate, coordinate) for coordinate in point]
-        return jets.add(jets.evaluate(tape, place), jets.scale(self.local(place)[0], ball(-1)))
+    def _at_center(self, tape: Tape, network: Jet) -> Jet:
+        """The jet of f - N at the center, N being the same function as on the whole leaf."""
+        place = [(coordinate, coordinate) for coordinate in self.center()]
+        # A constant form stands for every point of the leaf within the slack: evaluated at the center alone
+        # it would be another constant, and the expansion about the center would not hold.
+        there = network if network.gradient == () else self.local(place)[0]
+        return jets.add(jets.evaluate(tape, place), jets.scale(there, ball(-1)))
 
     def difference(self, tape: Tape, point: Point) -> Ball:
         """An enclosure of f - N at an interior point."""

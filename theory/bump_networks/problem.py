@@ -14,7 +14,7 @@ from theory.bump_networks.arithmetic import fraction
 from theory.bump_networks.tape import Tape, compiled
 from theory.errors import InputError
 
-COORDINATES = ("x", "y", "u", "v")
+COORDINATES = ("x", "y", "z")
 MAXIMUM_DIMENSION = 3
 
 
@@ -58,7 +58,7 @@ class Problem:
 
 
 def pose(function: Expr, box: Sequence[tuple[Any, Any]], epsilon: Any) -> Problem:
-    """Build the problem: the variables are x, y, u, v, as many as the box has intervals.
+    """Build the problem: the variables are x, y, z, as many as the box has intervals.
 
     Raises InputError as Problem does.
     """

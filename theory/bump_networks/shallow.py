@@ -66,6 +66,8 @@ class Shallow:
         if self.activation in (RELU, STEP):
             return self._polynomial_leaves()
         low, high = self.side
+        if not self.units:
+            return [BoxLeaf((self.side,), affine((Fraction(0),), self.bias))]
         if self.sigmoid is not None:
             shift = self.reach if self.steep else Fraction(0)
             edges = [knot + side * shift for knot in self._knots() for side in (-1, 1)]

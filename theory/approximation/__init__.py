@@ -1,0 +1,1 @@
+"""Approximation by neural networks: explicit weights and certified errors."""
