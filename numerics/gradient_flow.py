@@ -61,8 +61,7 @@ def gradient_flow(
         max_steps=maximum_steps,
         throw=False,
     )
-    completed = solution.result == diffrax.RESULTS.successful
-    return Flow(times, solution.ys, jnp.asarray(completed))
+    return Flow(times, solution.ys, jnp.asarray(solution.result == diffrax.RESULTS.successful))
 
 
 def _velocity(_: Any, parameters: PyTree, loss: Callable[[Any], Array]) -> PyTree:

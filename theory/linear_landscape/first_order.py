@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from sympy import BlockMatrix, Derivative, Eq, Identity, MatrixSymbol, Subs, Symbol, Trace, ZeroMatrix
+from sympy import BlockMatrix, Derivative, Eq, Identity, MatrixSymbol, Subs, Symbol, Trace, ZeroMatrix, symbols
 
 from theory.derivation import Row
 from theory.linear_landscape import letters as w
@@ -16,7 +16,9 @@ from theory.proving.identity import Identity as ScalarIdentity
 from theory.proving.matrix_words import MatrixWords
 from theory.statement import Source
 
-PENROSE = Source("R. Penrose", "A generalized inverse for matrices", 1955, "Theorem 1", "doi:10.1017/S0305004100030401")
+PENROSE = Source(
+    "R. Penrose", "A generalized inverse for matrices", 1955, "Theorem 1", "doi:10.1017/S0305004100030401"
+)
 HORN_JOHNSON = Source("R. A. Horn and C. R. Johnson", "Matrix Analysis, 2nd edition", 2012, "Section 4.1")
 BASIS = Source("R. A. Horn and C. R. Johnson", "Matrix Analysis, 2nd edition", 2012, "Section 0.1")
 
@@ -40,7 +42,11 @@ def gradient_rows() -> tuple[Row, ...]:
         Row(equation(Symbol("L"), w.loss(w.A, w.B)), "the loss, summed over the examples", Definition()),
         Row(equation(w.S_XX, w.X * w.X.T), "second moment of the inputs, not centered", Definition()),
         Row(equation(w.S_YX, w.Y * w.X.T), "cross moment of outputs and inputs", Definition()),
-        Row(equation(w.Sigma, w.REGRESSION * w.S_YX.T), "the part of $Y Y^T$ that the inputs explain", Definition()),
+        Row(
+            equation(w.Sigma, w.REGRESSION * w.S_YX.T),
+            "the part of $Y Y^T$ that the inputs explain",
+            Definition(),
+        ),
         Row(
             equation(in_A, Trace(w.GRADIENT_A.T * w.F)),
             "matrix calculus: the coefficient of every direction $F$ is the gradient in $A$",
@@ -91,8 +97,7 @@ def necessity_rows() -> tuple[Row, ...]:
 
 def eigenbasis_rows() -> tuple[Row, ...]:
     """A projector that commutes with Sigma is a sum of eigenprojectors."""
-    lambda_i, lambda_j, entry = (Symbol(name, real=True) for name in ("lambda_i", "lambda_j", "Pi_ij"))
-    diagonal = Symbol("Pi_ii", real=True)
+    lambda_i, lambda_j, entry, diagonal = symbols("lambda_i lambda_j Pi_ij Pi_ii", real=True)
     U = BlockMatrix([[w.U_S, w.U_C]])
     chosen = BlockMatrix(
         [
@@ -141,9 +146,15 @@ def parametrization_rows() -> tuple[Row, ...]:
         Row(rows_of_A, "coordinates of the columns of $A$", Definition()),
         Row(equation(w.A, w.U_S * w.C_1), "$P A = A$", words(projector, (rows_of_A,), w.EIGENVECTORS[:4])),
         Row(
-            equation(BlockMatrix([[w.C_1], [w.C_2]]) * BlockMatrix([[w.D_1, w.D_2]]),
-                     BlockMatrix([[Identity(w.r), ZeroMatrix(w.r, w.p - w.r)],
-                                  [ZeroMatrix(w.p - w.r, w.r), Identity(w.p - w.r)]])),
+            equation(
+                BlockMatrix([[w.C_1], [w.C_2]]) * BlockMatrix([[w.D_1, w.D_2]]),
+                BlockMatrix(
+                    [
+                        [Identity(w.r), ZeroMatrix(w.r, w.p - w.r)],
+                        [ZeroMatrix(w.p - w.r, w.r), Identity(w.p - w.r)],
+                    ]
+                ),
+            ),
             "$C_1$ has full row rank, so its rows can be completed to a basis: $C = [C_1; C_2]$, $C^{-1} = [D_1, D_2]$",
             Citation(BASIS),
         ),
@@ -156,7 +167,9 @@ def parametrization_rows() -> tuple[Row, ...]:
         Row(
             equation(w.B, w.CONSTRUCTED_B),
             "$B = C^{-1} C B$",
-            words((equation(w.C_1 * w.B, w.U_S.T * w.REGRESSION), equation(w.C_2 * w.B, w.V)), w.INVERSE_PAIR),
+            words(
+                (equation(w.C_1 * w.B, w.U_S.T * w.REGRESSION), equation(w.C_2 * w.B, w.V)), w.INVERSE_PAIR
+            ),
         ),
         Row(
             equation(w.U_C.T * w.S_YX * w.V.T, ZeroMatrix(w.n - w.r, w.p - w.r)),
@@ -204,4 +217,3 @@ def limiting_case() -> Row:
         "all eigenvectors chosen: the residual of ordinary least squares",
         words(w.MOMENTS, w.SIGMA, point=w.any_point),
     )
-
