@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -48,10 +49,13 @@ CELLS = 16
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory):
-    """Start the worker on a store; the code must lie in a file, as its digest is part of every cell."""
-    script = tmp_path_factory.mktemp("worker") / "worker.py"
+    """Start the worker on a store, with a copy of the code: its digest is part of every cell's name."""
+    folder = tmp_path_factory.mktemp("worker")
+    for layer in ("theory", "numerics", "proofs_checks"):
+        shutil.copytree(ROOT / layer, folder / layer, ignore=shutil.ignore_patterns("__pycache__"))
+    script = folder / "worker.py"
     script.write_text(WORKER)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
 
     def start(path):
         return subprocess.Popen(
