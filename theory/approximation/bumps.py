@@ -6,14 +6,16 @@ ReLU interpolation on the Kuhn triangulation, each with a closed-form bound that
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from sympy import Abs, Derivative, Eq, Expr, Function, Gt, Le, Rational, Symbol, oo, sinh
 
 from theory.balls import BallsUnavailable
 from theory.bump_networks import rows as lemma
 from theory.bump_networks.activation import LOGISTIC, RELU, STEP, Z
 from theory.bump_networks.approximate import NAMED, built, solved
-from theory.bump_networks.arithmetic import rational, round_up
-from theory.bump_networks.construct import TAIL_SHARE, ZONE, Construction
+from theory.bump_networks.arithmetic import precision, rational, round_up
+from theory.bump_networks.construct import TAIL_SHARE, ZONE, Construction, near_factor
 from theory.bump_networks.methods import DerivativeBound, ErrorBound, ModulusBound, TailBound
 from theory.bump_networks.problem import COORDINATES, Problem, pose
 from theory.derivation import Derivation, Row
@@ -120,12 +122,11 @@ def derivation(function: Expr, box: tuple, epsilon: Rational, activation: Expr) 
     rows = [_definition(problem), *lemma.telescoping()]
     rows += lemma.gates(size) if size > 1 else []
     rows += lemma.mean_value(size)
-    if activation == RELU:
-        rows += lemma.interpolation(size) + lemma.lipschitz_interpolation()
-    elif activation != STEP:
-        rows += lemma.orthants(size) if size > 1 else lemma.logistic() if activation == LOGISTIC else lemma.zones()
-    elif size == 1:
-        rows += lemma.logistic()
+    if size > 1:
+        rows += lemma.orthants(size)
+    else:
+        rows += lemma.logistic() if activation in NAMED.values() else lemma.zones()
+    rows += lemma.interpolation(size) + lemma.lipschitz_interpolation()
     rows += _numbers(problem, activation)
     return Derivation(found, tuple(rows), _limiting_case(activation))
 
@@ -148,21 +149,26 @@ def _numbers(problem: Problem, activation: Expr) -> list[Row]:
         return [Row(Le(lemma.E, accuracy), "The error of the explicit network.", final)]
     rows = _regularity_rows(problem, construction, activation)
     rows += _sigmoid_rows(construction)
-    bound = rational(round_up(construction.bound, 40))
+    bound = rational(_short(construction.bound, problem.epsilon))
     rows.append(
         Row(
-            Le(bound, accuracy, evaluate=False) if bound <= accuracy else Le(bound, accuracy),
+            Le(bound, accuracy, evaluate=False),
             f"The closed form with {_count(construction)}, rounding of the weights included: the bound known before "
             "the network is built.",
             Nonnegativity(),
         )
     )
     certificate = solved(problem, activation).certificate
-    upper = rational(round_up(certificate.upper, 40)) if certificate.upper is not None else accuracy
+    upper = accuracy if certificate.upper is None else rational(_short(certificate.upper, problem.epsilon))
     rows.append(Row(Le(lemma.E, upper), f"The network itself, all {construction.network.units} units of it: a certificate "
                     f"on the whole box, which a point with error at least {float(certificate.lower):.6g} shows to be "
                     "nearly sharp.", final))
     return rows
+
+
+def _short(value: Fraction, epsilon: Fraction) -> Fraction:
+    """A short number above ``value``; where that would pass epsilon, epsilon itself."""
+    return min(round_up(value, 40), epsilon) if value <= epsilon else value
 
 
 def _count(construction: Construction) -> str:
@@ -172,11 +178,10 @@ def _count(construction: Construction) -> str:
 
 def _regularity_rows(problem: Problem, construction: Construction, activation: Expr) -> list[Row]:
     if construction.rule == "modulus":
-        cells, omega = construction.cells[0], Function("omega")
-        factor = _modulus_cells(construction, activation)
-        width = (problem.box[0][1] - problem.box[0][0]) / factor[0]
-        return [Row(Le(omega(rational(width)), rational(factor[1])), "The modulus of continuity of f.",
-                    ModulusBound(problem, max(cells, factor[0])))]
+        cells, target = _modulus(construction, activation)
+        width = (problem.box[0][1] - problem.box[0][0]) / cells
+        relation = Le(Function("omega")(rational(width)), rational(target))
+        return [Row(relation, "The modulus of continuity of f.", ModulusBound(problem, cells))]
     smooth, size = construction.regularity, problem.dimension
     method = DerivativeBound(problem)
     found = []
@@ -199,14 +204,14 @@ def _derivative(problem: Problem, *axes: int) -> Expr:
     return Derivative(problem.function, *(problem.variables[axis] for axis in axes), evaluate=False)
 
 
-def _modulus_cells(construction: Construction, activation: Expr) -> tuple[int, Expr]:
+def _modulus(construction: Construction, activation: Expr) -> tuple[int, Fraction]:
+    """On how many windows the oscillation was bounded, and by what."""
     goal = construction.bound - construction.rounding
     cells = construction.cells[0] * (2 if activation == STEP else 1)
     if construction.sigmoid is None:
         return cells, goal
-    from theory.bump_networks.construct import near_factor
-
-    return cells, goal / (2 * near_factor(construction.sigmoid))
+    with precision():
+        return cells, goal / (2 * near_factor(construction.sigmoid))
 
 
 def _sigmoid_rows(construction: Construction) -> list[Row]:

@@ -185,6 +185,8 @@ def _broken_line(problem: Problem, smooth: Regularity, cuts: list[Fraction]) -> 
     goal, rounding, spread = _accuracy(problem)
     knots: list[Fraction] = []
     largest, rules, worst = Fraction(0), set(), Fraction(0)
+    if None in smooth.lipschitz:
+        cuts = [cuts[0], cuts[-1]]  # the modulus of continuity is one of the whole interval
     for low, high in zip(cuts, cuts[1:], strict=False):
         rule, count, bound = _piece(problem, (low, high), goal)
         _refuse(problem, count + len(knots))

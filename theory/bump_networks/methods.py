@@ -11,7 +11,7 @@ from theory.bump_networks.activation import Sigmoid
 from theory.bump_networks.approximate import solved
 from theory.bump_networks.arithmetic import fraction, precision
 from theory.bump_networks.problem import Problem
-from theory.bump_networks.regularity import oscillation_cells, pieces, product_boxes, regularity
+from theory.bump_networks.regularity import modulus_at_most, pieces, product_boxes, regularity
 from theory.proving.outcome import Answer, Outcome, Status
 from theory.statement import Domain
 
@@ -58,9 +58,9 @@ class ModulusBound:
         if not isinstance(relation, Le):
             return Outcome(Answer.UNKNOWN, "needs Le(omega(h), bound)")
         with precision():
-            needed = oscillation_cells(self.problem.tape, self.problem.box[0], fraction(relation.rhs), self.cells)
-        how = "ball arithmetic encloses the oscillation on a cover by windows of this length"
-        return _answer(needed is not None and needed <= self.cells, how)
+            side, target = self.problem.box[0], fraction(relation.rhs)
+            holds = modulus_at_most(self.problem.tape, side, self.cells, target)
+        return _answer(holds, "ball arithmetic encloses the oscillation on a cover by windows of this length")
 
 
 @dataclass(frozen=True)

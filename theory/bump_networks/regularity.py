@@ -165,21 +165,21 @@ def oscillation_cells(tape: Tape, side: tuple[Fraction, Fraction], target: Fract
     """
     _refuse_jump(tape, side, target)
     enough = 1
-    while not _modulus_at_most(tape, side, enough, target):
+    while not modulus_at_most(tape, side, enough, target):
         enough *= 2
         if enough > most:
             return None
     short = enough // 2
     while enough - short > max(1, enough // 32):
         middle = (short + enough) // 2
-        if _modulus_at_most(tape, side, middle, target):
+        if modulus_at_most(tape, side, middle, target):
             enough = middle
         else:
             short = middle
     return enough
 
 
-def _modulus_at_most(tape: Tape, side: tuple[Fraction, Fraction], cells: int, target: Fraction) -> bool:
+def modulus_at_most(tape: Tape, side: tuple[Fraction, Fraction], cells: int, target: Fraction) -> bool:
     """Whether f varies by at most ``target`` on every window of length h = (b - a)/cells, by enclosures.
 
     Every window lies in some [p, q + h] of a cover by intervals [p, q]; those are bisected down to h/8.

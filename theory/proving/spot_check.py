@@ -11,6 +11,7 @@ from random import Random
 
 from sympy import (
     Basic,
+    Derivative,
     Dummy,
     Eq,
     Expr,
@@ -25,6 +26,7 @@ from sympy import (
     S,
     Sum,
     Symbol,
+    cos,
     srepr,
 )
 from sympy.core.function import AppliedUndef
@@ -66,8 +68,17 @@ def spot_check(relation: Basic, domain: Domain | None, points: int = POINTS) -> 
 
 def _without_unknown_functions(relation: Basic) -> Basic:
     """Unspecified functions may take any value: each of their values becomes a real symbol."""
+    if relation.has(Sum, Product, Derivative):
+        # Under a sum or a derivative the values belong together: an example of a function is put in.
+        return relation.replace(lambda node: isinstance(node, AppliedUndef), _example)
     unknown = sorted(relation.atoms(AppliedUndef, Indexed), key=str)
     return relation.xreplace({value: Dummy(f"value_{i}", real=True) for i, value in enumerate(unknown)})
+
+
+def _example(value: Expr) -> Expr:
+    """A function that satisfies no simple relation of its own, different for every name."""
+    phase = zlib.crc32(str(value.func).encode()) % 89
+    return sum((cos((number + 2) * x + phase) for number, x in enumerate(value.args)), S.Zero)
 
 
 def _at(relation: Basic, point: Values) -> Answer:
@@ -98,8 +109,10 @@ def _decide(relation: Basic, difference: object) -> Answer:
 
 def _evaluable(expression: Expr, point: Values) -> Expr:
     """Finite sums and products with integer limits become explicit at the point."""
-    if not expression.has(Sum, Product):
+    if not expression.has(Sum, Product, Derivative):
         return expression
+    if not expression.has(Sum, Product):
+        return expression.doit()
     integers = {symbol: value for symbol, value in point.items() if symbol.is_integer}
     return expression.subs(integers).doit()
 
