@@ -44,12 +44,12 @@ def compress(
 ) -> tuple[Float[np.ndarray, "M d"], Float[np.ndarray, "M k"]]:
     """At most d + k rows with the same squared loss for every linear model.
 
-    [X, Y] = Q R with orthonormal Q, so |X W - Y| = |R_X W - R_Y| for every W. Short data come back as they are.
+    [X, Y] = Q R with orthonormal Q, so |X W - Y| = |R_X W - R_Y| for every W. Short data stay as they are.
     """
     columns = inputs.shape[1]
     joined = np.concatenate([inputs, targets], axis=1)
     if joined.shape[0] > joined.shape[1]:
-        joined = np.linalg.qr(joined, mode="r")
+        joined = np.asarray(np.linalg.qr(joined, mode="r"))
     return joined[:, :columns], joined[:, columns:]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 from typing import NamedTuple
 
@@ -130,7 +131,7 @@ def inertia(matrix: DomainMatrix) -> Inertia:
 
 def _sign_changes(signs: Sequence[int]) -> int:
     nonzero = [sign for sign in signs if sign]
-    return sum(a != b for a, b in zip(nonzero, nonzero[1:], strict=False))
+    return sum(a != b for a, b in pairwise(nonzero))
 
 
 def _fraction(random: Random) -> object:

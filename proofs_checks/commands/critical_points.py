@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from os import PathLike
 from typing import Any
 
@@ -43,7 +44,7 @@ class Result:
 
     @property
     def loss_error(self) -> float:
-        """A bound on the error of every loss: the sum over all s_i of s_i times the error of s_i, and |Y|^2 u N."""
+        """A bound on the error of every loss: s_i times the error of s_i, summed, and |Y|^2 u N."""
         values, unit = self.spectrum.singular_values, float(np.finfo(np.float64).eps)
         return float(self.spectrum.error * (values.sum() + values.size * self.spectrum.error)) + (
             unit * self.examples * self.spectrum.total
@@ -85,10 +86,14 @@ class Result:
         ]
         if self.highest:
             left = count - len(self.lowest) - len(self.highest)
-            lines += [f"... {left} classes between ..." if left else "...", *_table(self.highest, self.examples)[1:]]
+            lines += [
+                f"... {left} classes between ..." if left else "...",
+                *_table(self.highest, self.examples)[1:],
+            ]
         lines += [
             "",
-            f"{count} classes of critical points (equal losses may coincide); losses to within {self.loss_error:.1e}, "
+            f"{count} classes of critical points (equal losses may coincide); losses to within "
+            f"{self.loss_error:.1e}, "
             "float64",
             *(f"note: {note}" for note in self.notes),
         ]
@@ -119,7 +124,7 @@ def run(inputs: Source, targets: Source, widths: Widths, lowest: int = LISTED_LO
     landscape = _landscape(spectrum, sizes)
     best = landscape.lowest(lowest)
     worst = landscape.highest(min(LISTED_HIGHEST, landscape.count - len(best)))
-    return Result(sizes, len(x), spectrum, landscape, best, worst[::-1])  # type: ignore[arg-type]  # three widths
+    return Result(sizes, len(x), spectrum, landscape, best, worst[::-1])
 
 
 def _check_shapes(x: Float[np.ndarray, "N d"], y: Float[np.ndarray, "N k"], widths: Sequence[int]) -> None:
@@ -137,7 +142,7 @@ def _landscape(found: ExplainedSpectrum, widths: Sequence[int]) -> Landscape:
     values = found.singular_values[found.singular_values > found.error]
     groups = tied_groups(values, found.error)
     starts = np.concatenate([[0], np.cumsum(groups)])
-    squares = tuple(float(np.mean(values[a:b] ** 2)) for a, b in zip(starts[:-1], starts[1:], strict=True))
+    squares = tuple(float(np.mean(values[a:b] ** 2)) for a, b in pairwise(starts))
     sizes = Sizes(widths[2], found.input_rank, widths[1], int(values.size))
     spectrum = Spectrum(squares, tuple(int(size) for size in groups), found.total)
     return Landscape(sizes, spectrum, widths[0] - found.input_rank)
@@ -148,18 +153,21 @@ def _notes(result: Result) -> list[str]:
     idle, notes = result.landscape.idle_inputs, []
     if idle:
         notes.append(
-            f"the inputs have rank {sizes.inputs} of {sizes.inputs + idle}: B is free in {idle} input directions, "
+            f"the inputs have rank {sizes.inputs} of {sizes.inputs + idle}: B is free in {idle} "
+            f"input directions, "
             f"which adds {idle * sizes.hidden} to every nullity; losses and indices stay"
         )
     for position, size in enumerate(spectrum.multiplicities):
         if size > 1:
             notes.append(
-                f"eigenvalue {position + 1} is tied {size}-fold within the error: its eigenvectors are not unique, "
+                f"eigenvalue {position + 1} is tied {size}-fold within the error: its eigenvectors "
+                f"are not unique, "
                 "critical points form continua; losses and indices stay, nullities grow"
             )
     if sizes.rank < min(sizes.outputs, sizes.inputs):
         notes.append(
-            f"Sigma_YX has rank {sizes.rank} only: there are further critical points with the same losses and "
+            f"Sigma_YX has rank {sizes.rank} only: there are further critical points with the "
+            f"same losses and "
             "indices and smaller nullity (V or columns of A in the kernels)"
         )
     return notes
@@ -171,9 +179,11 @@ def _chosen(one: CriticalClass) -> list[int]:
 
 
 def _table(classes: Sequence[CriticalClass], examples: int) -> list[str]:
-    head = f"{'loss':>16} {'per example':>14} {'rank':>5} {'index':>7} {'nullity':>8}  {'kind':<15} eigenvalues chosen"
+    columns = ("loss", "per example", "rank", "index", "nullity", "kind")
+    head = "{:>16} {:>14} {:>5} {:>7} {:>8}  {:<15} eigenvalues chosen".format(*columns)
     rows = [
-        f"{float(one.loss):16.10g} {float(one.loss) / examples:14.8g} {one.rank:5d} {one.index:7d} {one.nullity:8d}  "
+        f"{float(one.loss):16.10g} {float(one.loss) / examples:14.8g} {one.rank:5d} "
+        f"{one.index:7d} {one.nullity:8d}  "
         f"{one.kind:<15} {_shortened(_chosen(one))}"
         for one in classes
     ]

@@ -25,6 +25,7 @@ EXAMPLES_PER_WIDTH = 4
 LARGEST_STRETCH = 1.25  # of the invertible C: its condition number is at most the square
 
 _UNIT = float(np.finfo(np.float64).eps) / 2
+_SMALLEST = float(np.finfo(np.float64).tiny)  # at A = B = 0 nothing is rounded and the budget is 0
 
 Matrix = Float[np.ndarray, "rows columns"]
 
@@ -73,7 +74,8 @@ def slope_residual(seed: int, *, widths: Sequence[int], chosen: Sequence[int], *
     problem, A, B = _built(seed, widths, chosen, **faults)
     _, slopes = _value_and_gradient(tuple(widths))(_parameters(A, B), _data(problem))
     norm = np.sqrt(sum(float(jnp.sum(layer.weight**2)) for layer in slopes))
-    return float(norm / (_relative_error(problem, widths) * _slope_scale(problem, A, B)))
+    budget = _relative_error(problem, widths) * _slope_scale(problem, A, B)
+    return float(norm / max(budget, _SMALLEST))
 
 
 def loss_residual(
@@ -135,7 +137,7 @@ def construct(
     chosen: Sequence[int],
     swapped: Sequence[int] | None = None,
 ) -> tuple[Matrix, Matrix]:
-    """Balanced A = [U_S s^(1/2), 0] C and B = C^-1 [s^(1/2) Q_S^T; V] R^-1; V avoids eigenvectors not in S."""
+    """Balanced A = [U_S s^(1/2), 0] C, B = C^-1 [s^(1/2) Q_S^T; V] R^-1; V avoids what is not in S."""
     outputs, inputs = problem.U.shape[0], problem.Q.shape[0]
     roots, idle = np.sqrt(problem.levels[list(chosen)]), hidden - len(chosen)
     A = np.zeros((outputs, hidden))

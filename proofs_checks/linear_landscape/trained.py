@@ -70,7 +70,9 @@ def plateau_errors(
     )
 
 
-def final_error(seed: int, *, data: str, widths: Sequence[int], scale: float, rank: int | None = None) -> float:
+def final_error(
+    seed: int, *, data: str, widths: Sequence[int], scale: float, rank: int | None = None
+) -> float:
     """(last loss - predicted minimum) in units of its budget; ``rank`` predicts another class instead."""
     problem = training_data(data, seed, widths)
     values = nested_values(problem, widths[1], 0)
@@ -147,7 +149,8 @@ def trained_pauses(problem: Data, hidden: int, scale: float, seed: int) -> list[
     losses, norms, weights = _trajectory(widths, steps)(problem, key, scale, step_size)
     b, a = (np.asarray(layer.weight) for layer in weights)
     return [
-        Pause(float(losses[k]), float(norms[k]), _budget(problem, a[k], b[k])) for k in _pauses(np.asarray(norms))
+        Pause(float(losses[k]), float(norms[k]), _budget(problem, a[k], b[k]))
+        for k in _pauses(np.asarray(norms))
     ]
 
 
@@ -173,7 +176,7 @@ def _trajectory(widths: tuple[int, int, int], steps: int) -> Any:
     def run(data: Data, key: Any, scale: float, step_size: float) -> Any:
         start = jax.tree.map(lambda weight: scale * weight, initialize(network, key, jnp.float64))
         _, found = train(
-            partial(loss, data=data),
+            lambda parameters: loss(parameters, data),
             GradientDescent(step_size),
             start,
             steps,

@@ -1,4 +1,4 @@
-"""The loss landscape of two-layer linear networks: classes of critical points, exact instances, exact inertia."""
+"""The loss landscape of two-layer linear networks: classes of critical points and exact instances."""
 
 from theory.linear_landscape.classes import CriticalClass, Landscape, Spectrum
 from theory.linear_landscape.instances import CriticalPoint, RationalProblem

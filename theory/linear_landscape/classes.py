@@ -124,9 +124,7 @@ class Landscape:
         loss = (self.spectrum.total - self._gain(choice)) / 2
         counts = list(zip(choice, self.spectrum.multiplicities, strict=True))
         inversions = sum(
-            chosen * (size - left)
-            for k, (chosen, _) in enumerate(counts)
-            for left, size in counts[:k]
+            chosen * (size - left) for k, (chosen, _) in enumerate(counts) for left, size in counts[:k]
         )
         ties = sum(chosen * (size - chosen) for chosen, size in counts)
         rank = sum(choice)
@@ -136,7 +134,7 @@ class Landscape:
         return CriticalClass(choice, loss, index, nullity, kind)
 
     def nested(self) -> tuple[CriticalClass, ...]:
-        """The classes of the best rank-r product, r = 0, ..., min(p, rho): the way down from small weights."""
+        """The classes of the best rank-r product, r = 0, ..., min(p, rho): the way from small weights."""
         groups = range(len(self.spectrum.multiplicities))
         return tuple(self.at(self._filled(groups, rank)) for rank in range(self.largest_rank + 1))
 

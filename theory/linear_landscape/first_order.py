@@ -6,7 +6,18 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from sympy import BlockMatrix, Derivative, Eq, Identity, MatrixSymbol, Subs, Symbol, Trace, ZeroMatrix, symbols
+from sympy import (
+    BlockMatrix,
+    Derivative,
+    Eq,
+    Identity,
+    MatrixSymbol,
+    Subs,
+    Symbol,
+    Trace,
+    ZeroMatrix,
+    symbols,
+)
 
 from theory.derivation import Row
 from theory.linear_landscape import letters as w
@@ -128,7 +139,8 @@ def eigenbasis_rows() -> tuple[Row, ...]:
         ),
         Row(
             equation((entry * lambda_j - lambda_i * entry) / (lambda_j - lambda_i), entry),
-            r"entry $(i, j)$ of $\Pi \Lambda - \Lambda \Pi = 0$: with distinct eigenvalues $\Pi$ is diagonal in "
+            r"entry $(i, j)$ of $\Pi \Lambda - \Lambda \Pi = 0$: with distinct eigenvalues $\Pi$ "
+            r"is diagonal in "
             "every eigenbasis, so that $P$ is one of finitely many projectors",
             ScalarIdentity(),
         ),
@@ -155,7 +167,8 @@ def parametrization_rows() -> tuple[Row, ...]:
                     ]
                 ),
             ),
-            "$C_1$ has full row rank, so its rows can be completed to a basis: $C = [C_1; C_2]$, $C^{-1} = [D_1, D_2]$",
+            "$C_1$ has full row rank, so its rows can be completed to a basis: $C = [C_1; C_2]$, "
+            "$C^{-1} = [D_1, D_2]$",
             Citation(BASIS),
         ),
         Row(equation(w.V, w.C_2 * w.B), "the rows of $C B$ that $A$ does not see", Definition()),

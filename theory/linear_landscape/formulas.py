@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 from theory.rational_matrices import Inertia
-
 
 
 class Sizes(NamedTuple):

@@ -1,4 +1,4 @@
-"""Rows of the proof: the global minimum is reduced-rank regression, and small gradients mean quantized losses."""
+"""Rows of the proof: the minimum is reduced-rank regression, and small gradients mean quantized losses."""
 
 from __future__ import annotations
 
@@ -34,8 +34,13 @@ from theory.proving.nonnegativity import Nonnegativity
 from theory.statement import Source
 
 ATTAINED = Source("R. T. Rockafellar and R. J.-B. Wets", "Variational Analysis", 1998, "Theorem 1.9")
-IZENMAN = Source("A. J. Izenman", "Reduced-rank regression for the multivariate linear model", 1975, "Theorem 1",
-                 "doi:10.1016/0047-259X(75)90042-1")  # fmt: skip
+IZENMAN = Source(
+    "A. J. Izenman",
+    "Reduced-rank regression for the multivariate linear model",
+    1975,
+    "Theorem 1",
+    "doi:10.1016/0047-259X(75)90042-1",
+)
 LARGEST_ENUMERATION = 5
 
 a, b, M = MatrixSymbol("a", w.n, w.p), MatrixSymbol("b", w.p, w.m), MatrixSymbol("M", w.n, w.m)
@@ -57,19 +62,22 @@ def minimum_rows() -> tuple[Row, ...]:
         ),
         Row(
             equation(W, w.A * w.B),
-            "a continuous function that grows in every direction attains its minimum on a closed set, here the "
+            "a continuous function that grows in every direction attains its minimum on a closed "
+            "set, here the "
             "matrices of rank at most $p$; a factorization of the minimizer is a critical point",
             Citation(ATTAINED),
         ),
         Row(
             equation((total - k) - (total - (k + gap)), gap),
-            r"exchanging a chosen $\lambda_k$ for a larger $\lambda_k + g$ lowers $2L$ by $g$, and taking one more "
+            r"exchanging a chosen $\lambda_k$ for a larger $\lambda_k + g$ lowers $2L$ by $g$, "
+            r"and taking one more "
             "lowers it too: the best class is $S = \\{1, ..., \\min(p, \\rho)\\}$, reduced-rank regression",
             ScalarIdentity(),
         ),
         Row(
             Ge((1 + first) * (1 + second) - 1, 0),
-            r"$r < \min(p, \rho)$, with $p - r = 1 + x$ and $\rho - r = 1 + y$: at least one negative direction",
+            r"$r < \min(p, \rho)$, with $p - r = 1 + x$ and $\rho - r = 1 + y$: at least one "
+            r"negative direction",
             Nonnegativity(),
         ),
     )
@@ -114,7 +122,11 @@ def quantization_rows() -> tuple[Row, ...]:
     gradients = (equation(G_a, (a * b - M) * b.T), equation(G_b, a.T * (a * b - M)))
     anywhere = MatrixWords(_anywhere, gradients)
     return (
-        Row(equation(M, w.S_YX * Inverse(R)), r"whitened regression, $\Lambda = M M^T$, $a = A$, $b = B R$", Definition()),
+        Row(
+            equation(M, w.S_YX * Inverse(R)),
+            r"whitened regression, $\Lambda = M M^T$, $a = A$, $b = B R$",
+            Definition(),
+        ),
         Row(equation(G_a, (a * b - M) * b.T), "the gradient in $a$, small on a plateau", Definition()),
         Row(equation(G_b, a.T * (a * b - M)), "the gradient in $b$", Definition()),
         Row(
@@ -124,19 +136,22 @@ def quantization_rows() -> tuple[Row, ...]:
         ),
         Row(
             equation(gram * moment - moment * gram, small - Transpose(small)),
-            r"hence off the diagonal, in the eigenbasis, $G_{ij} (\lambda_j - \lambda_i) = \tau_{ij} - \tau_{ji}$",
+            r"hence off the diagonal, in the eigenbasis, $G_{ij} (\lambda_j - \lambda_i) = "
+            r"\tau_{ij} - \tau_{ji}$",
             anywhere,
         ),
         Row(
             Ge(x**2 + (level - x) ** 2, level**2 / 2),
-            r"on the diagonal $G_{ii} (\lambda_i - G_{ii}) = \tau_{ii} + \sum_{j \ne i} G_{ij}^2$: so $G_{ii}$ is "
+            r"on the diagonal $G_{ii} (\lambda_i - G_{ii}) = \tau_{ii} + \sum_{j \ne i} "
+            r"G_{ij}^2$: so $G_{ii}$ is "
             r"within $2 |\tau_{ii} + \sum_{j \ne i} G_{ij}^2| / \lambda_i$ of 0 or of $\lambda_i$, "
             r"since the other of the two distances is at least $\lambda_i / 2$",
             Nonnegativity(2 * (x - level / 2) ** 2),
         ),
         Row(
             equation(squared_norm(M - a * b), Trace(moment) - Trace(gram) + 2 * Trace(G_a.T * a)),
-            r"so that $2L$ is within the sum of these distances and $2 |\mathrm{tr}(G_a^T a)|$ of a critical value",
+            r"so that $2L$ is within the sum of these distances and $2 |\mathrm{tr}(G_a^T a)|$ of "
+            r"a critical value",
             anywhere,
         ),
     )

@@ -1,8 +1,8 @@
 """Rows of the proof: the Hessian at every critical point falls into blocks of one or two dimensions.
 
 Whitened coordinates: A = U a C, B = C^-1 b Q^T R^-1 with R^2 = Sigma_XX and the singular value decomposition
-Sigma_YX R^-1 = U D Q^T. Directions of a are cut into rows S (chosen), C (not chosen, singular value > 0) and 0
-(kernel), and into hidden units S and E (the p - r that A B does not use); those of b likewise.
+Sigma_YX R^-1 = U D Q^T. Directions of a are cut into rows S (chosen), C (not chosen, singular value > 0) and
+0 (kernel), and into hidden units S and E (the p - r that A B does not use); those of b likewise.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ def variation_rows() -> tuple[Row, ...]:
     moved, error = w.F * w.B + w.A * w.H, w.A * w.B * w.S_XX - w.S_YX
     second = Subs(Derivative(w.loss(w.A + w.t * w.F, w.B + w.t * w.H), (w.t, 2)), w.t, 0)
     rotations = [equation(x * y, Identity(x.shape[0])) for u in (U, Q) for x, y in ((u.T, u), (u, u.T))]
-    data = (equation(w.X * w.X.T, R * R), equation(w.Y * w.X.T, U * D * Q.T * R), equation(w.Y * w.Y.T, w.S_YY))
+    data = (
+        equation(w.X * w.X.T, R * R),
+        equation(w.Y * w.X.T, U * D * Q.T * R),
+        equation(w.Y * w.Y.T, w.S_YY),
+    )
     reduced = squared_norm(D - a * b) / 2 + (Trace(w.S_YY) - squared_norm(D)) / 2
     K, hessian = MatrixSymbol("K", p * (n + m), p * (n + m)), MatrixSymbol("H", p * (n + m), p * (n + m))
     in_ = Function("In")
@@ -88,12 +92,14 @@ def variation_rows() -> tuple[Row, ...]:
 
 
 def block_rows() -> tuple[Row, ...]:
-    """The Hessian of |D - a b|^2 / 2 at a = [T_S; z], b = [T_S, v]: a sum of independent pieces, for every size."""
+    """The Hessian of |D - a b|^2 / 2 at a = [T_S; z], b = [T_S, v]: a sum of independent pieces."""
     point_a = BlockMatrix([[T_S, _zero(r, p - r)], [_zero(rho - r, r), _zero(rho - r, p - r)],
                            [_zero(n - rho, r), z]])  # fmt: skip
     point_b = BlockMatrix([[T_S, _zero(r, rho - r), _zero(r, m - rho)],
                            [_zero(p - r, r), _zero(p - r, rho - r), v]])  # fmt: skip
-    error = BlockMatrix([[_zero(ROWS[i], COLUMNS[j]) if i + j != "CC" else T_C for j in COLUMNS] for i in ROWS])
+    error = BlockMatrix(
+        [[_zero(ROWS[i], COLUMNS[j]) if i + j != "CC" else T_C for j in COLUMNS] for i in ROWS]
+    )
     F = BlockMatrix([[f[i + k] for k in UNITS] for i in ROWS])
     H = BlockMatrix([[h[k + j] for j in COLUMNS] for k in UNITS])
     variation = squared_norm(F * point_b + point_a * H) - 2 * Trace(error * H.T * F.T)
@@ -108,7 +114,8 @@ def block_rows() -> tuple[Row, ...]:
     return (
         Row(
             equation(variation, pieces),
-            r"the second variation at a critical point with $S$ chosen, where $T_S^2$ are the chosen and $T_C$ the "
+            r"the second variation at a critical point with $S$ chosen, where $T_S^2$ are the "
+            r"chosen and $T_C$ the "
             "other singular values; $z$ and $v$ are what $A$ and $B$ hold in the kernels, with $z v = 0$",
             MatrixWords(_blocks, (equation(z * v, _zero(n - rho, m - rho)),), (), (T_S, T_C)),
         ),
@@ -123,7 +130,8 @@ def _pair_rows() -> tuple[Row, ...]:
     return (
         Row(
             equation((mu - s_k) ** 2 - s_i**2, (mu - (s_k + s_i)) * (mu - (s_k - s_i))),
-            r"chosen $k$, other $i$: the entries $f_{ik}$, $h_{ki}$ form a block with $s_k$ on the diagonal and "
+            r"chosen $k$, other $i$: the entries $f_{ik}$, $h_{ki}$ form a block with $s_k$ on "
+            r"the diagonal and "
             r"$-s_i$ beside it; its eigenvalues are $s_k \pm s_i$, one negative when $s_i > s_k$",
             ScalarIdentity(),
         ),
@@ -145,7 +153,10 @@ def _idle_rows() -> tuple[Row, ...]:
     orthogonal = MatrixWords(_blocks, (equation(z * v, _zero(n - rho, m - rho)),))
     return (
         Row(
-            equation(K.T * block * K, BlockMatrix([[_zero(e, e), -s * Identity(e)], [-s * Identity(e), _zero(e, e)]])),
+            equation(
+                K.T * block * K,
+                BlockMatrix([[_zero(e, e), -s * Identity(e)], [-s * Identity(e), _zero(e, e)]]),
+            ),
             "completing squares: $v v^T$ and $z^T z$ on the diagonal of that block disappear by a congruence",
             orthogonal,
         ),
@@ -169,7 +180,8 @@ def counting_rows() -> tuple[Row, ...]:
     return (
         Row(
             equation(left * right - (left - rank_z) * (right - rank_v), moved),
-            "the rank of $(f, h) \\mapsto f v + z h$: all entries but those outside the rows of $z$ and the columns "
+            "the rank of $(f, h) \\mapsto f v + z h$: all entries but those outside the rows of "
+            "$z$ and the columns "
             "of $v$; the other squares have full rank, and what they do not see is the kernel",
             ScalarIdentity(),
         ),
@@ -214,7 +226,13 @@ def _blocks(random: Random) -> dict[Any, Any]:
     chosen, others, left, right = (random.randint(1, 3) for _ in range(4))
     columns, rows = random.randint(1, 2), random.randint(1, 2)
     idle = columns + rows
-    sizes = {r: chosen, rho: chosen + others, n: chosen + others + left, m: chosen + others + right, p: chosen + idle}
+    sizes = {
+        r: chosen,
+        rho: chosen + others,
+        n: chosen + others + left,
+        m: chosen + others + right,
+        p: chosen + idle,
+    }
     frame = rational.invertible(random, idle)
     Z = rational.beside(rational.general(random, left, columns), rational.zeros(left, rows)) * frame
     W = frame.inv() * rational.above(rational.zeros(columns, right), rational.general(random, rows, right))
@@ -229,5 +247,3 @@ def _blocks(random: Random) -> dict[Any, Any]:
         v: W,
         s: Rational(random.randint(1, 9), 4),
     }
-
-

@@ -1,4 +1,4 @@
-"""All critical points of a two-layer linear network: parametrization, values, Hessian index, global minimum."""
+"""All critical points of a two-layer linear network: form, values, Hessian index, global minimum."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from theory.statement import Domain, Hypothesis, Source, Statement
 LARGEST_WIDTH = 16  # Hessians of p (n + m) squared entries are formed when the theorem is measured
 
 PARAMETERS = (
-    Parameter("widths", "inputs, hidden units, outputs", (5, 3, 4), positive_integers(3, maximum=LARGEST_WIDTH)),
+    Parameter(
+        "widths", "inputs, hidden units, outputs", (5, 3, 4), positive_integers(3, maximum=LARGEST_WIDTH)
+    ),
 )
 
 BALDI_HORNIK = Source(
@@ -71,7 +73,8 @@ def statement(widths: tuple[int, int, int] = (5, 3, 4)) -> Statement:
         hypotheses=(
             Hypothesis(r"$\Sigma_{XX} = X X^T$ is positive definite", holds=_positive_definite(covariance)),
             Hypothesis(
-                r"$\Sigma_{YX} = Y X^T$ has full rank $\rho = \min(n, m)$ and the non-zero eigenvalues of $\Sigma = "
+                r"$\Sigma_{YX} = Y X^T$ has full rank $\rho = \min(n, m)$ and the non-zero "
+                r"eigenvalues of $\Sigma = "
                 r"\Sigma_{YX} \Sigma_{XX}^{-1} \Sigma_{YX}^T$ are distinct",
                 relation=_decreasing(lambdas),
             ),
@@ -89,7 +92,7 @@ def statement(widths: tuple[int, int, int] = (5, 3, 4)) -> Statement:
 
 
 def derivation(widths: tuple[int, int, int] = (5, 3, 4)) -> Derivation:
-    """From the loss to the parametrization, the values, the inertia and the global minimum, for every size."""
+    """From the loss to the parametrization, values, inertia and global minimum, for every size."""
     inputs, hidden, outputs = widths
     return Derivation(
         statement(widths),
@@ -115,8 +118,10 @@ def _summary() -> str:
         r"$2 L(A, B) = \|Y - A B X\|^2$ with $A$: $n \times p$, $B$: $p \times m$. Every critical point is "
         r"$A = [U_S, 0] C$, $B = C^{-1} [U_S^T \Sigma_{YX} \Sigma_{XX}^{-1}; V]$ with eigenvectors $U_S$ of "
         r"$\Sigma$, $C$ invertible and $U_{S^c}^T \Sigma_{YX} V^T = 0$; all but the global minima, which are "
-        r"reduced-rank regression, are strict saddles. $\mathrm{inv}(S)$ counts the pairs of a chosen and a larger "
-        r"eigenvalue that is not chosen. Ties keep values and index and enlarge the nullity; where $\Sigma_{YX}$ lacks "
+        r"reduced-rank regression, are strict saddles. $\mathrm{inv}(S)$ counts the pairs of "
+        r"a chosen and a larger "
+        r"eigenvalue that is not chosen. Ties keep values and index and enlarge the nullity; "
+        r"where $\Sigma_{YX}$ lacks "
         r"rank, $\rho$ is its rank."
     )
 
@@ -148,7 +153,12 @@ def _instance(widths: tuple[int, int, int], covariance: MatrixSymbol) -> dict[An
     rank = sizes(widths).rank
     levels = dict(zip(eigenvalues(widths), range(rank, 0, -1), strict=True))
     chosen = {chi: int(k == 0) for k, chi in enumerate(indicators(widths))}
-    return {covariance: eye(widths[0]), MatrixSymbol("Sigma", rank, rank): diag(*levels.values()), **levels, **chosen}
+    return {
+        covariance: eye(widths[0]),
+        MatrixSymbol("Sigma", rank, rank): diag(*levels.values()),
+        **levels,
+        **chosen,
+    }
 
 
 def _domain(widths: tuple[int, int, int]) -> Domain:
@@ -156,7 +166,8 @@ def _domain(widths: tuple[int, int, int]) -> Domain:
     lambdas, chis = eigenvalues(widths), indicators(widths)
     rank = len(lambdas)
     levels = {
-        level: (Rational(4 * (rank - k) - 3, 4), Rational(4 * (rank - k) - 1, 4)) for k, level in enumerate(lambdas)
+        level: (Rational(4 * (rank - k) - 3, 4), Rational(4 * (rank - k) - 1, 4))
+        for k, level in enumerate(lambdas)
     }
     room = (Le(sum(chis), widths[1]),) if rank > widths[1] else ()
     return Domain({**levels, **{chi: (0, 1) for chi in chis}, TOTAL: (rank**2, rank**2 + 1)}, room)

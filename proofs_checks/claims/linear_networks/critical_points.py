@@ -1,4 +1,4 @@
-"""All critical points of a two-layer linear network, on trial: exactly, constructed in float64, and trained."""
+"""All critical points of a two-layer linear network, on trial: exact, constructed in float64, and trained."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _BUDGET = Identity()
 def _scale(value: object) -> float:
     scale = float(as_rational(value))
     if not trained.SMALLEST_SCALE <= scale <= LARGEST_SCALE:
-        raise InputError(f"{scale:g} is not allowed: give a scale from {trained.SMALLEST_SCALE:g} to {LARGEST_SCALE:g}")
+        raise InputError(
+            f"{scale:g} is not allowed: give a scale from {trained.SMALLEST_SCALE:g} to {LARGEST_SCALE:g}"
+        )
     return scale
 
 
@@ -52,7 +54,8 @@ def _exact(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     return (
         Claim(
             "exact critical points",
-            "gradient 0 and predicted loss at rational critical points of every index set, $V \\ne 0$ included: "
+            "gradient 0 and predicted loss at rational critical points of every index set, $V "
+            "\\ne 0$ included: "
             "number of exceptions",
             _BUDGET,
             on_host(exact.first_order_mismatches),
@@ -61,7 +64,8 @@ def _exact(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
         ),
         Claim(
             "exact inertia",
-            "numbers of negative and zero eigenvalues of the rational Hessian, by its characteristic polynomial, "
+            "numbers of negative and zero eigenvalues of the rational Hessian, by its "
+            "characteristic polynomial, "
             "at critical points of every index set: number of exceptions",
             _BUDGET,
             on_host(exact.inertia_mismatches),
@@ -72,7 +76,7 @@ def _exact(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
 
 
 def _exact_cases(widths: Widths) -> tuple[dict[str, Any], ...]:
-    """The user's widths with distinct eigenvalues; ties; a Sigma_YX that lacks rank; more outputs than inputs."""
+    """The user's widths with distinct eigenvalues; ties; a Sigma_YX that lacks rank; more outputs."""
     cut = [min(width, exact.LARGEST_WIDTH) for width in widths]
     levels = [5, 4, 3, 2, 1][-min(cut[0], cut[2]) :]
     return (
@@ -89,7 +93,8 @@ def _constructed(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     return (
         Claim(
             "gradient of constructed points",
-            "the network's gradient at constructed critical points of random data, in units of its rounding budget",
+            "the network's gradient at constructed critical points of random data, in units of "
+            "its rounding budget",
             _BUDGET,
             on_host(constructed.slope_residual),
             tuple(Point(point, 0.0, margin=1.0) for point in points),
@@ -97,7 +102,8 @@ def _constructed(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
         ),
         Claim(
             "loss of constructed points",
-            r"the network's loss there minus $\frac{1}{2} (\mathrm{tr} \Sigma_{YY} - \sum_S \lambda_i)$, in units of "
+            r"the network's loss there minus $\frac{1}{2} (\mathrm{tr} \Sigma_{YY} - \sum_S "
+            r"\lambda_i)$, in units of "
             "its rounding budget",
             _BUDGET,
             on_host(constructed.loss_residual),
@@ -120,10 +126,10 @@ def _trained(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...
     count = min(widths[1], min(widths[0], widths[2]), trained.MODES) + 1
     pauses = ((random, count), (diabetes, diabetes["widths"][1] + 1))
     digits = {"data": "digits", "widths": list(DIGITS)}
-    compared = {"coarse": COARSE_SCALE, "fine": scale}
     plateaus = Claim(
         "plateaus of training",
-        "networks trained from small weights pause at the losses of $S = \\{\\}, \\{1\\}, \\{1, 2\\}, ...$ and at no "
+        "networks trained from small weights pause at the losses of $S = \\{\\}, \\{1\\}, "
+        "\\{1, 2\\}, ...$ and at no "
         "other: distance in units of what the gradient there grants, at most a quarter of a gap",
         _BUDGET,
         on_host(trained.plateau_errors),
@@ -138,15 +144,19 @@ def _trained(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...
         tuple(Point({**data, "scale": scale}, 0.0, margin=1.0) for data in (random, diabetes, digits)),
         profile.scale(3),
     )
-    sharper = Claim(
-        "plateaus sharpen",
-        "the largest distance of a plateau from its predicted loss shrinks with the scale of the initial weights",
-        Ordering(),
-        on_host(trained.sharper),
-        tuple(Point({**data, **compared}, 0.95, resolution=0.4) for data, number in pauses if number > 2),
-        profile.scale(12),
+    return plateaus, minimum, *_sharper(profile, [data for data, number in pauses if number > 2], scale)
+
+
+def _sharper(profile: Profile, data: list[dict[str, Any]], scale: float) -> tuple[Claim, ...]:
+    """Only where there is a plateau between the start and the minimum."""
+    compared = {"coarse": COARSE_SCALE, "fine": scale}
+    points = tuple(Point({**one, **compared}, 0.95, resolution=0.4) for one in data)
+    claim = "the largest distance of a plateau from its predicted loss shrinks with the scale of the weights"
+    if not points:
+        return ()
+    return (
+        Claim("plateaus sharpen", claim, Ordering(), on_host(trained.sharper), points, profile.scale(12)),
     )
-    return plateaus, minimum, *([sharper] if sharper.grid else [])
 
 
 def _training(widths: Widths) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -208,17 +218,22 @@ def _value_controls(profile: Profile, widths: Widths, scale: float) -> tuple[Cla
             (Point({"widths": list(widths), "chosen": [0], "claimed": [1]}, 0.0, margin=1.0),),
             profile.scale(4),
             expected="refuted",
-            reason="the index set decides the value: the two differ by half the difference of the eigenvalues",
+            reason=(
+                "the index set decides the value: the two differ by half the difference of the eigenvalues"
+            ),
         ),
         Claim(
             "an index without inv(S)",
-            "the Hessian has (p - r)(rho - r) negative eigenvalues at every critical point: number of exceptions",
+            "the Hessian has (p - r)(rho - r) negative eigenvalues at every critical point: "
+            "number of exceptions",
             _BUDGET,
             on_host(exact.inertia_mismatches),
             (Point({**_exact_cases(widths)[0], "inversions": False}, 0.0),),
             profile.scale(1),
             expected="refuted",
-            reason="exchanging a chosen eigenvector for one of a larger eigenvalue that is not chosen descends",
+            reason=(
+                "exchanging a chosen eigenvector for one of a larger eigenvalue that is not chosen descends"
+            ),
         ),
         Claim(
             "plateaus of the wrong index sets",
@@ -228,7 +243,9 @@ def _value_controls(profile: Profile, widths: Widths, scale: float) -> tuple[Cla
             (Point({**random, "scale": scale, "shift": 1}, (0.0,) * count, margin=1.0),),
             profile.scale(2),
             expected="refuted",
-            reason="the largest singular value grows fastest from small weights, so index sets are nested from 1",
+            reason=(
+                "the largest singular value grows fastest from small weights, so index sets are nested from 1"
+            ),
         ),
     )
 

@@ -34,7 +34,7 @@ def sizes_of(instance: Instance) -> dict[Basic, Any]:
     for symbol, value in instance.items():
         if not isinstance(value, DomainMatrix):
             continue
-        for symbolic, number in zip(symbol.shape, value.shape, strict=True):  # type: ignore[attr-defined]
+        for symbolic, number in zip(symbol.shape, value.shape, strict=True):
             if symbolic.is_Symbol and sizes.setdefault(symbolic, sympy.Integer(int(number))) != number:
                 raise NotEvaluable(f"{symbol} has another size {symbolic} than the matrices before it")
     return sizes
@@ -54,7 +54,7 @@ def matrix_value(expression: Basic, values: Instance) -> DomainMatrix:
     """The rational matrix an expression stands for."""
     if expression in values:
         return values[expression]
-    shape = tuple(int(scalar_value(size, values)) for size in expression.shape)  # type: ignore[attr-defined]
+    shape = tuple(int(scalar_value(size, values)) for size in expression.shape)
     if isinstance(expression, sympy.Identity):
         return DomainMatrix.eye(shape[0], QQ).to_sparse()
     if isinstance(expression, sympy.ZeroMatrix):

@@ -13,7 +13,7 @@ from theory.proving.words.polynomials import Alphabet, Letter, Polynomial, Shape
 
 
 class NotWords(ValueError):
-    """An expression that is no polynomial in matrix letters (a determinant, an entry, an unknown function)."""
+    """An expression that is no polynomial in matrix letters: a determinant, an entry, an unknown function."""
 
 
 Blocks = tuple[tuple[Polynomial, ...], ...]
