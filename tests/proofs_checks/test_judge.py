@@ -61,7 +61,8 @@ class TestOutcomes:
 
         def drifting(seed):  # the first seed set, 64 calls, lies above; the second does not, or lies below
             calls.append(seed)
-            return random.Random(seed).gauss(1.2 if len(calls) <= 64 else second, 0.1)
+            mean = 1.2 if len(calls) <= 64 else second if len(calls) <= 128 else 1.0
+            return random.Random(seed).gauss(mean, 0.1)
 
         certificate, events = trial(claim(on_host(drifting)))
         assert certificate.verdict.outcome != "refuted"
