@@ -46,6 +46,17 @@ def concluding_step(derivation: Derivation) -> int | None:
     return numbers[-1] if numbers else None
 
 
+def closing(derivation: Derivation) -> str:
+    """Which step the conclusion is, and what the derivation is worth."""
+    step = concluding_step(derivation)
+    link = (
+        f"Step {step} is the conclusion"
+        if step
+        else "The conclusion joins the steps; none of them is it alone"
+    )
+    return f"{link}. {verdict(derivation)}."
+
+
 def label(status: Status) -> str:
     """The status as it is printed: what is missing is loud."""
     return status.value.upper() if status in (Status.OPEN, Status.NOT_RUN) else status.value

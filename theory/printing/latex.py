@@ -188,10 +188,8 @@ def _limiting_case(derivation: Derivation) -> str:
 
 
 def _conclusion(derivation: Derivation) -> str:
-    step = facts.concluding_step(derivation)
-    link = f"Step {step} is the conclusion (T). " if step else ""
     closing = r"\hfill$\square$" if derivation.status == "derived" else ""
-    return rf"\paragraph{{Conclusion.}} {link}{escape_latex(facts.verdict(derivation))}." + closing
+    return rf"\paragraph{{Conclusion.}} {escape_latex(facts.closing(derivation))}" + closing
 
 
 def _bibliography(derivation: Derivation) -> str:

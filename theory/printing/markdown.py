@@ -29,6 +29,7 @@ def document(derivation: Derivation) -> str:
         "## Derivation",
         *(_row(f"Step {number}", checked) for number, checked in enumerate(facts.steps(derivation), 1)),
         _row("Limiting case", facts.limiting_case(derivation)),
+        facts.closing(derivation),
         *_references(derivation),
     ]
     return "\n\n".join(parts) + "\n"

@@ -32,7 +32,7 @@ def document(derivation: Derivation) -> str:
         *_theorem(statement),
         *(_row(f"{number}.", checked) for number, checked in enumerate(facts.steps(derivation), 1)),
         _row("Limiting case.", facts.limiting_case(derivation)),
-        _conclusion(derivation),
+        facts.closing(derivation),
         *_references(derivation),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -87,11 +87,6 @@ def _row(number: str, checked: CheckedRow) -> str:
     if checked.status is not Status.DEFINED:
         lines += ["", _wrapped(to_text(facts.how(checked)), 3)]
     return "\n".join(lines)
-
-
-def _conclusion(derivation: Derivation) -> str:
-    step = facts.concluding_step(derivation)
-    return f"Step {step} is the conclusion. {facts.verdict(derivation)}." if step else ""
 
 
 def _references(derivation: Derivation) -> list[str]:
