@@ -93,6 +93,8 @@ def _steps_to_gaussian_integrals(
     Each step proves the next expectation by Price's equation too, so that the chain rests on moments of
     Gaussian laws alone.
     """
+    if not all(map(_terminating, elements)):
+        return None
     for depth in range(1, MAXIMUM_DEPTH):
         elements = [element.derivative() for element in elements]
         if all(map(_elementary, elements)):
@@ -105,6 +107,11 @@ def _steps_to_gaussian_integrals(
         if not _satisfies_price(elements, value, left, field):
             return None
     return None
+
+
+def _terminating(element: Element) -> bool:
+    """A step or Phi times an exponential keeps the exponential in every derivative."""
+    return all(t.quadratic == 0 and t.linear == 0 for t, _ in element.terms if t.factors)
 
 
 def _elementary(element: Element) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
-from sympy import Basic, Derivative, Eq, Expr, Rational, Symbol
+from sympy import And, Basic, Derivative, Eq, Expr, Rational, Symbol
 
 from theory import balls
 from theory.errors import InputError
+from theory.gaussian.combination import Combination
 from theory.gaussian.element import Element
-from theory.gaussian.expectation import GaussianExpectation
+from theory.gaussian.expectation import A, B, C, GaussianExpectation
 from theory.gaussian.field import NotInField, Undetermined
-from theory.gaussian.mehler import integrate
+from theory.gaussian.mehler import enclose_expectation, integrate
 from theory.gaussian.moments import field_of
 from theory.gaussian.reading import read
 from theory.gaussian.sympy_reader import normal_form
@@ -103,36 +105,146 @@ def _fundamental_theorem(element: Element, derivative: Expr, variable: Symbol) -
 
 @dataclass(frozen=True)
 class GaussianRules:
-    """Proves ``Eq(E[...], closed form)`` for any covariance the rules reach, by tilt, Stein and conditioning."""
+    """Proves an equation between expressions in Gaussian expectations, by tilt, Stein and conditioning.
 
+    ``symbols`` are the entries of the covariance (variances first).
+    """
+
+    symbols: tuple[Symbol, ...] = (A, B, C)
     earns: Status = Status.PROVED
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
-        """YES if the normal form of the difference is empty; one variable is checked by quadrature too."""
-        if not (isinstance(relation, Eq) and isinstance(relation.lhs, GaussianExpectation)):
-            return Outcome(Answer.UNKNOWN, "the rules need Eq(E[...], closed form)")
-        left = relation.lhs
+        """YES if the normal form of the difference is empty; ball arithmetic compares both sides too."""
+        if not isinstance(relation, Eq):
+            return Outcome(Answer.UNKNOWN, "the rules need an equation between expectations")
         try:
-            elements = left.elements()
-            field = field_of(elements, left.entries(), [relation.rhs, *left.covariance])
-            same = (left.value(field) - normal_form(relation.rhs, field)).is_zero
+            difference = difference_normal_form(relation, self.symbols)
         except (InputError, NotInField, Undetermined) as reason:
             return Outcome(Answer.UNKNOWN, f"the normal form does not apply: {reason}")
-        points = _quadrature_points(left, relation.rhs)
-        if points is None:
-            return Outcome(Answer.NO, "validated quadrature contradicts it")
-        how = "tilt, Stein recursion and conditioning; the difference has radical normal form 0"
-        return Outcome(Answer.YES if same else Answer.UNKNOWN, how, points)
+        contradiction, points = compare_by_quadrature(relation.lhs, relation.rhs, self.symbols)
+        if contradiction:
+            return Outcome(Answer.NO, contradiction, points)
+        how = "tilt, Stein recursion and conditioning: the difference has radical normal form 0"
+        agreed = f"; validated quadrature agrees at {points} points" if points else ""
+        return Outcome(Answer.YES if difference.is_zero else Answer.UNKNOWN, how + agreed, points)
 
 
-def _quadrature_points(left: GaussianExpectation, closed: Expr) -> int | None:
-    elements, symbols = left.elements(), left.entries()
-    if not balls.available() or len(elements) != 1 or elements[0].has_points() or len(symbols) != 1:
-        return 0
+@dataclass(frozen=True)
+class ClosedFormDerivative:
+    """Proves ``Eq(Derivative(F, c), G)`` between closed forms by their normal forms."""
+
+    symbols: tuple[Symbol, ...] = (A, B, C)
+    earns: Status = Status.PROVED
+
+    def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
+        """YES if the normal form of dF/dc - G is empty."""
+        if not (isinstance(relation, Eq) and isinstance(relation.lhs, Derivative)):
+            return Outcome(Answer.UNKNOWN, "a derivative of a closed form is needed on the left")
+        closed, variable = relation.lhs.expr, relation.lhs.variables[0]
+        try:
+            field = field_of([], self.symbols, [closed, relation.rhs])
+            difference = normal_form(closed, field).derivative(variable) - normal_form(relation.rhs, field)
+        except (InputError, NotInField, Undetermined) as reason:
+            return Outcome(Answer.UNKNOWN, f"the normal form does not apply: {reason}")
+        contradiction, points = compare_by_quadrature(closed.diff(variable), relation.rhs, self.symbols)
+        if contradiction:
+            return Outcome(Answer.NO, contradiction, points)
+        how = f"differentiated in the radical normal form; ball arithmetic agrees at {points} points"
+        return Outcome(Answer.YES if difference.is_zero else Answer.UNKNOWN, how, points)
+
+
+@dataclass(frozen=True)
+class DiagonalLimit:
+    """Proves ``Eq(E[...] in one variable, value)`` and that a closed form tends to it as b = a, c -> a."""
+
+    closed: Expr
+    earns: Status = Status.PROVED
+
+    def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
+        """YES if rules and limit both give the right-hand side."""
+        rules = GaussianRules((A,)).discharge(relation, domain)
+        if rules.answer is not Answer.YES or not isinstance(relation, Eq):
+            return rules
+        elements = [e for node in relation.lhs.atoms(GaussianExpectation) for e in node.elements()]
+        try:
+            field = field_of(elements, (A, B, C), [self.closed, relation.rhs])
+            a = field.generators[A]
+            limit = normal_form(self.closed, field).substitute(B, a).substitute(C, a)
+            same = (limit - normal_form(relation.rhs, field)).is_zero
+        except (InputError, NotInField, Undetermined) as reason:
+            return Outcome(Answer.UNKNOWN, f"the limit was not determined: {reason}")
+        how = f"the closed form at b = a, c -> a, and {rules.how}"
+        return Outcome(Answer.YES if same else Answer.UNKNOWN, how, rules.points)
+
+
+@dataclass(frozen=True)
+class MehlerEnclosure:
+    """Certifies ``And(low < E[f(u) g(v)], E[f(u) g(v)] < high)`` at rational covariances."""
+
+    earns: Status = Status.CERTIFIED
+
+    def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
+        """YES if the Mehler series with its remainder lies between the bounds, NO if it lies outside.
+
+        Raises BallsUnavailable without python-flint.
+        """
+        if not balls.available():
+            raise balls.BallsUnavailable("python-flint is missing")
+        parts = relation.args if isinstance(relation, And) else (relation,)
+        for part in parts:
+            value = enclose_terms(part.gts - part.lts, {})
+            if value < 0:
+                return Outcome(Answer.NO, f"the Mehler series contradicts {part}")
+            if not value > 0:
+                return Outcome(Answer.UNKNOWN, "the enclosure by the Mehler series is too wide")
+        return Outcome(Answer.YES, "Mehler series in ball arithmetic, with its remainder", len(parts))
+
+
+def difference_normal_form(relation: Eq, symbols: tuple[Symbol, ...]) -> Combination:
+    """The normal form of left - right. Raises NotInField, InputError, Undetermined."""
+    nodes = relation.atoms(GaussianExpectation)
+    elements = [element for node in nodes for element in node.elements()]
+    entries = [entry for node in nodes for entry in node.covariance]
+    bare = relation.xreplace({node: Symbol("_expectation") for node in nodes})
+    field = field_of(elements, symbols, [bare.lhs, bare.rhs, *entries])
+    return normal_form(relation.lhs, field) - normal_form(relation.rhs, field)
+
+
+def compare_by_quadrature(left: Expr, right: Expr, symbols: tuple[Symbol, ...]) -> tuple[str, int]:
+    """The second lock: a contradiction in words, if there is one, and how many points agreed."""
+    nodes = (left - right).atoms(GaussianExpectation)
+    elements = [element for node in nodes for element in node.elements()]
+    if not balls.available() or any(element.has_points() for element in elements):
+        return "", 0
     agreed = 0
-    for variance in (Rational(2, 5), Rational(7, 10), Rational(19, 20)):
-        value = balls.enclose(closed, {symbols[0]: variance})
-        if not value.overlaps(integrate(elements[0], variance, None)):
-            return None
+    for point in _covariances(symbols):
+        if not enclose_terms(left, point).overlaps(enclose_terms(right, point)):
+            return f"validated quadrature contradicts it at {point}", agreed
         agreed += 1
-    return agreed
+    return "", agreed
+
+
+def _covariances(symbols: tuple[Symbol, ...]) -> list[dict[Symbol, Rational]]:
+    """Variances below 1, where every square-integrable activation has its expectation."""
+    correlations = (Rational(-3, 10), Rational(2, 7))
+    if len(symbols) == 3:
+        a, b = Rational(49, 64), Rational(41, 64)
+        return [dict(zip(symbols, (a, b, r * b), strict=True)) for r in correlations]
+    return [{symbol: variance for symbol in symbols} for variance in (Rational(2, 5), Rational(19, 20))]
+
+
+def enclose_terms(expression: Expr, point: dict[Symbol, Rational]) -> Any:
+    """A ball of an expression in expectations and symbols at a rational point."""
+    values: dict[Symbol, Any] = dict(point)
+    renamed = {}
+    for index, node in enumerate(sorted(expression.atoms(GaussianExpectation), key=str)):
+        symbol = Symbol(f"_expectation_{index}", real=True)
+        renamed[node], values[symbol] = symbol, _enclose(node.subs(point))
+    return balls.enclose(expression.xreplace(renamed), values)
+
+
+def _enclose(node: GaussianExpectation) -> Any:
+    elements, covariance = node.elements(), node.covariance
+    if len(elements) == 1:
+        return integrate(elements[0], covariance[0], None)
+    return enclose_expectation(*elements, covariance[0, 0], covariance[1, 1], covariance[0, 1])

@@ -14,14 +14,19 @@ from theory.gaussian.combination import (
     bivariate_probability,
     normal_probability,
 )
+from theory.gaussian.expectation import GaussianExpectation
 from theory.gaussian.field import GaussianField, NotInField, Surd
 from theory.gaussian.moments import constant
 from theory.gaussian.special import BivariateNormalCDF
 
 
+# Without symbols these are not constants of the field either.
+_NEVER_CONSTANT = (BivariateNormalCDF, GaussianExpectation, sympy.asin, sympy.acos, sympy.atan)
+
+
 def normal_form(expression: Expr, field: GaussianField) -> Combination:
     """The normal form of a closed form. Raises NotInField for what has none."""
-    if not expression.has(*field.symbols) and not expression.has(BivariateNormalCDF, sympy.asin, sympy.acos):
+    if not expression.has(*field.symbols) and not expression.has(*_NEVER_CONSTANT):
         return constant(field, expression)
     if expression.is_Add:
         return sum(
@@ -127,6 +132,10 @@ def _bivariate(expression: Expr, field: GaussianField) -> Combination:
     return bivariate_probability(field, *(_argument(expression, field, index) for index in range(3)))
 
 
+def _expectation(expression: Expr, field: GaussianField) -> Combination:
+    return expression.value(field)
+
+
 _READERS: tuple[tuple[type | tuple[type, ...], Callable[[Expr, GaussianField], Combination]], ...] = (
     (sympy.exp, _exp),
     (sympy.Pow, _power),
@@ -139,5 +148,5 @@ _READERS: tuple[tuple[type | tuple[type, ...], Callable[[Expr, GaussianField], C
     (sympy.atan, _atan),
     ((sympy.erf, sympy.erfc), _erf),
     (BivariateNormalCDF, _bivariate),
+    (GaussianExpectation, _expectation),
 )
-

@@ -1,0 +1,25 @@
+"""Gaussian expectations of activations in closed form: derived, proved, and enclosed in ball arithmetic."""
+
+from theory.gaussian.expectation import (
+    GaussianExpectation,
+    derivative,
+    derivative_kernel,
+    dual_kernel,
+    heaviside_form,
+    pair_expectation,
+    single_expectation,
+)
+from theory.gaussian.price import PriceEquation
+from theory.gaussian.reading import read
+
+__all__ = [
+    "GaussianExpectation",
+    "PriceEquation",
+    "derivative",
+    "derivative_kernel",
+    "dual_kernel",
+    "heaviside_form",
+    "pair_expectation",
+    "read",
+    "single_expectation",
+]

@@ -1,0 +1,1 @@
+"""Theorems on the kernels of wide and of finite networks."""

@@ -1,0 +1,368 @@
+r"""The tangent kernel of a two-layer network: exact mean and variance at every width, and its gradient flow."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import sympy
+from sympy import Derivative, Eq, Expr, Function, IndexedBase, Integral, Lt, Max, Rational, Sum, Symbol, exp, sqrt, symbols
+
+from theory.derivation import Derivation, Row
+from theory.errors import InputError, OutsideClass
+from theory.gaussian import PriceEquation, derivative, heaviside_form, pair_expectation, read, single_expectation
+from theory.gaussian.expectation import A, B, C
+from theory.gaussian.rows import (
+    ClosedFormDerivative,
+    DiagonalLimit,
+    DistributionalDerivative,
+    GaussianRules,
+    MehlerEnclosure,
+    SameFunction,
+    enclose_terms,
+)
+from theory.parameters import Parameter, expression_in
+from theory.proving import Antiderivative, Citation, Definition, Identity, Induction
+from theory.statement import Domain, Hypothesis, Source, Statement
+
+Z = Symbol("z", real=True)
+
+PARAMETERS = (Parameter("activation", "activation, an expression in z", "max(z, 0)", expression_in("z")),)
+
+JACOT = Source(
+    "A. Jacot, F. Gabriel and C. Hongler",
+    "Neural tangent kernel: convergence and generalization in neural networks",
+    2018,
+    "Theorems 1 and 2",
+    "arXiv:1806.07572",
+)
+CHO_SAUL = Source(
+    "Y. Cho and L. K. Saul", "Kernel methods for deep learning", 2009, "Section 2.1", "NIPS 22"
+)
+DU = Source(
+    "S. S. Du, X. Zhai, B. Poczos and A. Singh",
+    "Gradient descent provably optimizes over-parameterized neural networks",
+    2019,
+    "Lemmas 3.2 and 3.3",
+    "arXiv:1810.02054",
+)
+HUANG_YAU = Source(
+    "J. Huang and H.-T. Yau",
+    "Dynamics of deep neural networks and neural tangent hierarchy",
+    2020,
+    "Corollary 2.4",
+    "arXiv:1909.08156",
+)
+
+THETA, WIDTH, FOURTH = Function("Theta")(A, B, C), Symbol("m", integer=True, positive=True), Symbol("mu4", positive=True)
+INSTANCE = {A: Rational(9, 10), B: Rational(7, 10), C: Rational(2, 5)}
+DOMAIN = Domain(
+    {A: (Rational(1, 5), Rational(9, 10)), B: (Rational(1, 5), Rational(9, 10)), C: (Rational(-9, 10), Rational(9, 10))},
+    (Lt(C**2, A * B),),
+)
+
+
+class Sigma(Function):
+    """An unspecified activation."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return SigmaPrime(self.args[0])
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        return _applied(r"\sigma", self.args[0], printer, exp)
+
+
+class SigmaPrime(Function):
+    """Its derivative."""
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        return _applied(r"\sigma'", self.args[0], printer, exp)
+
+
+def _applied(name: str, argument: Expr, printer: Any, power: str | None) -> str:
+    applied = rf"{name}\left({printer._print(argument)}\right)"
+    return rf"{applied}^{{{power}}}" if power else applied
+
+
+class Kernel(NamedTuple):
+    """Closed forms: E[s s], E[s' s'], and Theta = E[s s] + c E[s' s']."""
+
+    dual: Expr
+    derivative: Expr
+    tangent: Expr
+
+
+def slope_of(activation: Expr) -> Expr:
+    """s' in Heaviside form.
+
+    Raises InputError for an activation that is not square integrable, whose variance law diverges, or that
+    jumps: a point mass in s' makes the tangent kernel of a finite network meaningless. Raises OutsideClass.
+    """
+    heaviside_form(activation, Z)
+    element = read(activation, Z)
+    if not element.continuous():
+        raise InputError(f"{activation} jumps: the tangent kernel needs a derivative that is a function")
+    if any(4 * term.quadratic + 1 <= 0 for term, _ in element.terms):
+        raise InputError(f"{activation} has no fourth moment under N(0, 1), which the variance law needs")
+    return derivative(activation, Z)
+
+
+@lru_cache(maxsize=64)
+def kernel(activation: Expr) -> Kernel:
+    """The closed forms for an activation. Raises as `slope_of` does."""
+    slope = slope_of(activation)
+    dual = pair_expectation(activation, activation, Z).doit()
+    moved = pair_expectation(slope, slope, Z).doit()
+    return Kernel(dual, moved, _tangent_form(dual, moved))
+
+
+def _tangent_form(dual: Expr, moved: Expr) -> Expr:
+    return dual + C * moved
+
+
+def variance_terms(activation: Expr) -> tuple[Expr, Expr, Expr]:
+    """E[s^2 s^2], E[s s' s s'] and E[s'^2 s'^2] as unevaluated expectations."""
+    slope = slope_of(activation)
+    mixed = activation * slope
+    return tuple(pair_expectation(f, f, Z) for f in (activation**2, mixed, slope**2))  # type: ignore[return-value]
+
+
+def kinked(activation: Expr) -> bool:
+    """Whether s' jumps: then the kernel drifts like m^(-1/2) in training, otherwise like 1/m."""
+    return not read(activation, Z).derivative().continuous()
+
+
+def statement(activation: Expr = Max(Z, 0)) -> Statement:
+    r"""f(x) = m^(-1/2) sum_r alpha_r s(w_r . x) with w_r ~ N(0, I) and independent readout weights alpha_r.
+
+    a = |x|^2, b = |y|^2, c = x . y, so that (w . x, w . y) ~ N(0, [[a, c], [c, b]]).
+    """
+    closed = kernel(activation)
+    return Statement(
+        id="kernels.two_layer_ntk",
+        title="The tangent kernel of a two-layer network at every width",
+        summary=(
+            r"For $f(x) = m^{-1/2} \sum_r \alpha_r \sigma(w_r \cdot x)$ with $w_r \sim N(0, I)$ the empirical "
+            r"tangent kernel $\Theta_m(x, y)$ is a mean of $m$ independent terms. Its mean is the limiting kernel "
+            r"$\Theta$ at every width, its variance is known exactly, and wide networks train as kernel regression."
+        ),
+        hypotheses=(
+            Hypothesis(r"$a = |x|^2$, $b = |y|^2$, $c = x \cdot y$ with $c^2 < a b$", Lt(C**2, A * B)),
+            Hypothesis(r"$w_r \sim N(0, I)$, independent of $\alpha_r$; all units independent"),
+            Hypothesis(r"$E \alpha_r = 0$, $E \alpha_r^2 = 1$, $E \alpha_r^4 = \mu_4$ (Gaussian: 3)"),
+            Hypothesis(
+                r"$\sigma$ is continuous, with derivative $\sigma'$ almost everywhere and a fourth moment",
+                holds=lambda _: read(activation, Z).continuous(),
+            ),
+        ),
+        conclusion=Eq(THETA, closed.tangent),
+        regime="exact",
+        sources=(JACOT, CHO_SAUL),
+        instance=INSTANCE,
+        domain=DOMAIN,
+    )
+
+
+def derivation(activation: Expr = Max(Z, 0)) -> Derivation:
+    """Unit by unit: gradients, mean, variance; the expectations of this activation; gradient flow."""
+    rows = (
+        *_unit_rows(),
+        *_moment_rows(),
+        *_activation_rows(activation),
+        *_variance_rows(activation),
+        *_training_rows(activation),
+    )
+    return Derivation(statement(activation), rows, _limiting_case(activation))
+
+
+def _unit_rows() -> tuple[Row, ...]:
+    alpha, u = IndexedBase("alpha"), IndexedBase("u")
+    r, f = Symbol("r", integer=True, positive=True), Function("f")
+    x, y, w, p, q, weight = symbols("x_i y_i w_i p q alpha", real=True)
+    first, second = weight * Sigma(w * x + p), weight * Sigma(w * y + q)
+    network = Sum(alpha[r] * Sigma(u[r]), (r, 1, WIDTH)) / sqrt(WIDTH)
+    moved = weight**2 * x * y * SigmaPrime(w * x + p) * SigmaPrime(w * y + q)
+    return (
+        Row(Eq(f(Symbol("x")), network), r"the network, with $u_r = w_r \cdot x$", Definition()),
+        Row(
+            Eq(Derivative(first, weight), Sigma(w * x + p)),
+            r"gradient in the readout weight; $p = \sum_{j \neq i} w_j x_j$",
+            Identity(),
+        ),
+        Row(
+            Eq(Derivative(first, w), weight * x * SigmaPrime(w * x + p)),
+            "gradient in one input weight, by the chain rule",
+            Identity(),
+        ),
+        Row(
+            Eq(Derivative(first, w) * Derivative(second, w), moved),
+            r"product of the gradients at $x$ and $y$, with $q = \sum_{j \neq i} w_j y_j$",
+            Identity(),
+        ),
+    )
+
+
+def _moment_rows() -> tuple[Row, ...]:
+    S, D, mean, variance = symbols("S D theta V", real=True)
+    weight, scale = Symbol("alpha", real=True), Symbol("tau", positive=True)
+    r = Symbol("r", integer=True, positive=True)
+    unit = S + weight**2 * C * D
+    second = single_expectation(weight**2, weight, scale), single_expectation(weight**4, weight, scale)
+    averaged = single_expectation(weight**2, weight, sympy.S.One), single_expectation(weight**4, weight, sympy.S.One)
+    return (
+        Row(
+            Eq(Function("Z")(S, D, weight), unit),
+            r"the tangent kernel of one unit, summed over its parameters: $S = \sigma(u) \sigma(v)$, "
+            r"$D = \sigma'(u) \sigma'(v)$, $\sum_i x_i y_i = c$; $\Theta_m = m^{-1} \sum_r Z_r$",
+            Definition(),
+        ),
+        Row(
+            Eq(Sum(mean / WIDTH, (r, 1, WIDTH)), mean),
+            r"the mean of $\Theta_m$ is that of one unit, at every width",
+            Identity(),
+        ),
+        Row(
+            Eq(Sum(variance / WIDTH**2, (r, 1, WIDTH)), variance / WIDTH),
+            "variances of independent units add up",
+            Identity(),
+        ),
+        Row(
+            Eq(unit**2, S**2 + 2 * weight**2 * C * S * D + weight**4 * C**2 * D**2),
+            "the square of one unit",
+            Identity(),
+        ),
+        Row(
+            Eq(S**2 + 2 * C * S * D * averaged[0] + C**2 * D**2 * averaged[1], S**2 + 2 * C * S * D + 3 * C**2 * D**2),
+            r"its mean over a Gaussian readout weight; in general $\mu_4$ stands for 3",
+            GaussianRules((C, S, D)),
+        ),
+        Row(Eq(second[0], scale), r"second moment of a Gaussian readout weight", GaussianRules((scale,))),
+        Row(Eq(second[1], 3 * scale**2), r"fourth moment: $\mu_4 = 3$ at $\tau = 1$", GaussianRules((scale,))),
+    )
+
+
+def _activation_rows(activation: Expr) -> tuple[Row, ...]:
+    slope, closed = slope_of(activation), kernel(activation)
+    dual, moved = (pair_expectation(f, f, Z) for f in (activation, slope))
+    steps = heaviside_form(activation, Z)
+    written = (
+        (Row(Eq(activation, steps, evaluate=False), "the activation in Heaviside form", SameFunction(Z)),)
+        if steps != activation
+        else ()
+    )
+    return (
+        *written,
+        Row(Eq(Derivative(activation, Z), slope), "its derivative, almost everywhere", DistributionalDerivative()),
+        Row(
+            Eq(dual, closed.dual, evaluate=False),
+            r"$\Sigma$ has the entries $a, c, b$; Price: $\partial_c E[\sigma \sigma] = E[\sigma' \sigma']$, and "
+            r"$E[\sigma(u)] E[\sigma(v)]$ at $c = 0$",
+            PriceEquation(),
+            DOMAIN,
+        ),
+        Row(
+            Eq(Derivative(closed.dual, C), closed.derivative),
+            "differentiating that closed form gives the derivative kernel",
+            ClosedFormDerivative(),
+            DOMAIN,
+        ),
+        Row(Eq(moved, closed.derivative, evaluate=False), "the derivative kernel, by Price again", PriceEquation(), DOMAIN),
+        Row(
+            Eq(dual + C * moved, closed.tangent, evaluate=False),
+            r"$\Theta = E Z = E[\sigma \sigma] + c E[\sigma' \sigma']$, since $E \alpha^2 = 1$",
+            GaussianRules(),
+            DOMAIN,
+        ),
+    )
+
+
+def _variance_rows(activation: Expr) -> tuple[Row, ...]:
+    names = symbols("E_ss E_sd E_dd theta", real=True)
+    first, mixed, last, mean = names
+    law = first + 2 * C * mixed + FOURTH * C**2 * last - mean**2
+    terms = variance_terms(activation)
+    return (
+        Row(
+            Eq(Function("V")(FOURTH), law),
+            r"$m \, \mathrm{Var} \, \Theta_m = E Z^2 - (E Z)^2$ with $E_{ss} = E[\sigma^2 \sigma^2]$, "
+            r"$E_{sd} = E[\sigma \sigma' \sigma \sigma']$, $E_{dd} = E[\sigma'^2 \sigma'^2]$, $\theta = \Theta$",
+            Definition(),
+        ),
+        *(_variance_row(term, name) for term, name in zip(terms, ("ss", "sd", "dd"), strict=True)),
+    )
+
+
+def _variance_row(term: Any, name: str) -> Row:
+    """Price's equation where the class reaches, otherwise a certified value at the instance."""
+    try:
+        closed = term.doit()
+    except OutsideClass:
+        return _certified_row(term, name)
+    return Row(Eq(term, closed, evaluate=False), rf"$E_{{{name}}}$ in closed form", PriceEquation(), DOMAIN)
+
+
+def _certified_row(term: Any, name: str) -> Row:
+    here = term.subs(INSTANCE)
+    middle = Rational(str(enclose_value(here)))
+    width = Rational(1, 10**6)
+    relation = sympy.And(sympy.Gt(here, middle - width), sympy.Lt(here, middle + width))
+    reason = (
+        rf"$E_{{{name}}}$ leaves the class (an orthant in four dimensions): its value at $a = {INSTANCE[A]}$, "
+        rf"$b = {INSTANCE[B]}$, $c = {INSTANCE[C]}$"
+    )
+    return Row(relation, reason, MehlerEnclosure())
+
+
+def enclose_value(term: Any) -> float:
+    """The midpoint of the certified enclosure of an expectation at rational covariances."""
+    return round(float(enclose_terms(term, {}).mid()), 8)
+
+
+def _training_rows(activation: Expr) -> tuple[Row, ...]:
+    t, u, rate, step, start, target, cross = symbols("t u lambda eta f_0 y k", positive=True)
+    j, n = symbols("j n", integer=True, positive=True)
+    train = start + (1 - exp(-rate * t)) * (target - start)
+    force = cross * exp(-rate * u) * (target - start)
+    moved = -cross / rate * exp(-rate * u) * (target - start)
+    exponent, source = (Rational(-1, 2), DU) if kinked(activation) else (Rational(-1), HUANG_YAU)
+    smooth = "has kinks" if kinked(activation) else "is smooth"
+    return (
+        Row(
+            Eq(Derivative(train, t), rate * (target - train)),
+            r"gradient flow with the kernel held fixed, $\dot f = K (y - f)$, along an eigenvector of "
+            r"$K = \Theta(X, X)$ with eigenvalue $\lambda$: the solution $f_0 + (1 - e^{-\lambda t})(y - f_0)$",
+            Identity(),
+        ),
+        Row(
+            Eq(Integral(force, (u, 0, t)), moved.subs(u, t) - moved.subs(u, 0)),
+            r"a new input moves by $\int_0^t k (y - f_u) du$, with $k$ the component of $\Theta(x, X)$ along that "
+            r"eigenvector; summed over eigenvectors: "
+            r"$f_t(x) = f_0(x) + \Theta(x, X) K^{-1} (1 - e^{-K t})(y - f_0)$",
+            Antiderivative(moved),
+        ),
+        Row(
+            Eq(
+                Sum(step * cross * (1 - step * rate) ** (j - 1), (j, 1, n)),
+                cross / rate * (1 - (1 - step * rate) ** n),
+            ),
+            r"the same for $n$ steps of gradient descent of size $\eta$",
+            Induction(n),
+        ),
+        Row(
+            Eq(Symbol("p"), exponent),
+            rf"$\sigma$ {smooth}: in training the kernel moves by an amount of order $m^p$",
+            Citation(source),
+        ),
+    )
+
+
+def _limiting_case(activation: Expr) -> Row:
+    slope, closed = slope_of(activation), kernel(activation)
+    single = single_expectation(activation**2, Z) + A * single_expectation(slope**2, Z)
+    value = single.doit()
+    return Row(
+        Eq(single, value, evaluate=False),
+        r"equal inputs, $y = x$: $b = a$ and $c \to a$",
+        DiagonalLimit(closed.tangent),
+        DOMAIN,
+    )
