@@ -38,7 +38,7 @@ class Alphabet:
 
     weights
         A letter that abbreviates a longer expression weighs more than that expression, so that rewriting
-        replaces it; every other letter weighs 1.
+        replaces it; every other letter weighs 1 unless a weight is given.
     """
 
     symmetric: frozenset[str] = frozenset()

@@ -47,24 +47,34 @@ class Rewriting:
             system.add(relation.transposed(alphabet))
         return system
 
-    def add(self, relation: Polynomial) -> Rule | None:
-        """Orient ``relation`` = 0 after reducing it; None if it follows from the rules already there.
+    def add(self, relation: Polynomial) -> list[Rule]:
+        """Orient ``relation`` = 0 after reducing it; the new rules, none if it follows from those here.
 
+        Rules whose left side a new rule rewrites are taken out and put back in reduced form.
         Raises ValueError when the leading coefficient is not a number, or when the relations force an
         identity matrix to vanish.
         """
-        reduced = self.reduce(relation)
-        if reduced.is_zero:
-            return None
-        word, coefficient = max(reduced.terms, key=lambda term: self.alphabet.key(term[0]))
+        pending, new = [relation], []
+        while pending:
+            reduced = self.reduce(pending.pop())
+            if reduced.is_zero:
+                continue
+            rule = self._oriented(reduced)
+            for word in [word for word in self.rules if _contains(word, rule.left)]:
+                old = self.rules.pop(word)
+                pending.append(Polynomial.word(word, old.right.shape) - old.right)
+            self.rules[rule.left] = rule
+            new.append(rule)
+        return new
+
+    def _oriented(self, relation: Polynomial) -> Rule:
+        word, coefficient = max(relation.terms, key=lambda term: self.alphabet.key(term[0]))
         if not coefficient.is_Rational:
             raise ValueError(f"a rule whose leading coefficient is {coefficient} cannot be oriented")
         if not word:
             raise ValueError("the declared rules contradict each other: they force I = 0")
-        rest = Polynomial.collect(reduced.shape, iter(term for term in reduced.terms if term[0] != word))
-        rule = Rule(word, rest.scaled(S.NegativeOne / coefficient))
-        self.rules[word] = rule
-        return rule
+        rest = Polynomial.collect(relation.shape, iter(term for term in relation.terms if term[0] != word))
+        return Rule(word, rest.scaled(S.NegativeOne / coefficient))
 
     def reduce(self, polynomial: Polynomial) -> Polynomial:
         """A normal form: no word of it contains the left side of a rule."""
@@ -111,20 +121,9 @@ class Rewriting:
                 pairs += 1
                 if pairs > MAXIMUM_PAIRS or len(system.rules) > MAXIMUM_RULES:
                     return system
-                new = system.add(difference)
-                if new is not None:
-                    queue.append(new)
-                    queue.extend(system._readd_reducible(new))
+                queue.extend(system.add(difference))
         system.complete = truncated == 0
         return system
-
-    def _readd_reducible(self, new: Rule) -> list[Rule]:
-        """Rules whose left side the new rule rewrites are taken out and put back in reduced form."""
-        others = [rule for word, rule in self.rules.items() if word != new.left and _contains(word, new.left)]
-        for rule in others:
-            del self.rules[rule.left]
-        back = (self.add(Polynomial.word(rule.left, rule.right.shape) - rule.right) for rule in others)
-        return [rule for rule in back if rule is not None]
 
     def _overlaps(self, first: Rule, second: Rule) -> Iterator[Polynomial | None]:
         """Differences of the two ways to rewrite an overlap; None where the overlap is too long."""
