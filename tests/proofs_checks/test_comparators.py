@@ -246,6 +246,12 @@ class TestDistribution:
         assert outcome(cdf, np.full((10, 1), 0.5), target) == "invalid"
         assert outcome(Distribution(lambda x: 2 * x), grid, target) == "invalid"
 
+    def test_radius_of_the_band(self):
+        # 1/(2n) + sqrt(log(2 / 0.0025) / (2n)) passes 0.05 between 1340 and 1360 values.
+        for count, wanted in ((1340, "undecided"), (1360, "supported")):
+            grid = (np.arange(count)[:, None] + 0.5) / count
+            assert outcome(Distribution(lambda x: x), grid, Target(0.0, 0.0, 0.05)) == wanted
+
     def test_parameters_that_the_law_names_are_passed(self):
         law = Distribution(lambda x, scale: x / scale)
         values = np.linspace(0.01, 1.99, 4000)[:, None]
