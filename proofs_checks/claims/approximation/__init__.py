@@ -1,0 +1,1 @@
+"""Claims about approximation by neural networks."""
