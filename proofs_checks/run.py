@@ -58,6 +58,8 @@ def verify(
     Raises InputError before anything is run or written.
     """
     chosen = [find(name) for name in theorems] or list(catalogue().values())
+    if not chosen:
+        raise InputError("the catalogue is empty: name a file with a theorem")
     settings = resolve_all(chosen, parameters)
     level = Profile(cast(ProfileName, profile))  # which refuses other words
     from proofs_checks.design import ErrorPool

@@ -19,6 +19,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from theory.printing.prose import to_text
+
 if TYPE_CHECKING:
     from proofs_checks.report.listing import Entry
     from proofs_checks.report.summary import ClaimReport, Report, TheoremReport
@@ -88,7 +90,8 @@ def catalogue_table(entries: list[Entry]) -> RenderableType:
     table.add_column("controls", justify="right")
     for entry in entries:
         status = Text(entry.status, _STYLES[entry.status])
-        table.add_row(entry.id, entry.title, entry.source, status, str(entry.claims), str(entry.controls))
+        words = (Text(word) for word in (entry.id, entry.title, entry.source))
+        table.add_row(*words, status, str(entry.claims), str(entry.controls))
     return table
 
 
@@ -116,7 +119,7 @@ def _summary_row(theorem: TheoremReport) -> tuple[RenderableType, ...]:
     kinds = ("proved", "certified", "cited", "open", "not run")
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     return (
-        theorem.id,
+        Text(theorem.id),
         Text(summary, _STYLES[theorem.status]),
         _tally([claim for claim in theorem.claims if not claim.control]),
         _tally([claim for claim in theorem.claims if claim.control]),
@@ -140,8 +143,8 @@ def _claims_table(theorem: TheoremReport) -> RenderableType:
         verdict = Text(claim.verdict, "green" if claim.as_expected else "red")
         numbers = claim.worst
         table.add_row(
-            ("control: " if claim.control else "") + claim.name,
-            claim.comparator,
+            Text(("control: " if claim.control else "") + claim.name),
+            Text(claim.comparator),
             verdict,
             f"{numbers.predicted:.6g}",
             f"{numbers.estimate:.6g}",
@@ -155,7 +158,8 @@ def _claims_table(theorem: TheoremReport) -> RenderableType:
 def _unproved(theorem: TheoremReport) -> Iterator[Text]:
     for checked in theorem.derivation.checked:
         if checked.status in ("open", "not run"):
-            line = f"{theorem.id}: {checked.status} row: {checked.row.reason}: {checked.outcome.how}"
+            reason = to_text(checked.row.reason)
+            line = f"{theorem.id}: {checked.status} row: {reason}: {checked.outcome.how}"
             yield Text(line, _STYLES[checked.status])
 
 
