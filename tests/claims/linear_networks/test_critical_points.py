@@ -1,0 +1,189 @@
+"""The theorem's rows, planted errors in them, and the theorem on trial; figures by other routes."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+from sympy import Eq, Trace
+
+from proofs_checks import verify
+from proofs_checks.claims.linear_networks.critical_points import claims
+from proofs_checks.linear_landscape import constructed, exact, trained
+from proofs_checks.profile import Profile
+from theory.derivation import check
+from theory.errors import InputError
+from theory.linear_landscape import letters as w
+from theory.linear_landscape.first_order import words
+from theory.linear_networks.critical_points import PARAMETERS, derivation, statement
+from theory.parameters import resolve
+from theory.proving.matrix_words import MatrixWords
+from theory.proving.outcome import Answer, Status
+
+DERIVATION = derivation()
+WORD_ROWS = [row for row in DERIVATION.rows if isinstance(row.method, MatrixWords)]
+# A zero side has no sign to spoil: those rows have planted errors of their own below.
+SIGNED_ROWS = [row for row in WORD_ROWS if not getattr(row.relation.args[1], "is_ZeroMatrix", False)]
+
+
+def test_no_open_row_and_most_rows_are_proved():
+    counts = DERIVATION.counts
+    assert DERIVATION.status == "derived"
+    assert counts["open"] == counts["not run"] == 0
+    assert counts["proved"] >= 0.8 * (counts["rows"] - counts["defined"])
+
+
+@pytest.mark.parametrize("widths", [(1, 1, 1), (2, 3, 7), (16, 16, 16)])
+def test_other_widths_are_derived(widths):
+    rows = [row for row in derivation(widths).rows if not isinstance(row.method, MatrixWords)]
+    assert all(check(row).status is not Status.OPEN for row in rows)
+    assert statement(widths).conclusion.rhs.args[0].free_symbols
+
+
+@pytest.mark.parametrize("position", range(len(SIGNED_ROWS)))
+def test_planted_errors_in_word_rows_are_refuted(position):
+    # One spoiled side each: a wrong sign, and a doubled side.
+    row = SIGNED_ROWS[position]
+    left, right = row.relation.args
+    assert row.method.discharge(row.relation, None).answer is Answer.YES
+    for wrong in (-right, 2 * right):
+        planted = row.method.discharge(Eq(left, wrong, evaluate=False), None)
+        assert planted.answer is Answer.NO
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [
+        # The sign of the regression term, a transposed word, and the projector on the wrong side.
+        Eq(w.A.T * (w.A * w.B * w.S_XX + w.S_YX), 0 * w.B, evaluate=False),
+        Eq((w.A * w.B * w.S_XX - w.S_YX).T * w.B.T, 0 * w.A, evaluate=False),
+        Eq((w.A * w.B * w.S_XX - w.S_YX) * w.B, 0 * w.A, evaluate=False),
+        Eq(w.U_S.T * w.U_S * w.U_S.T, w.U_S, evaluate=False),
+        Eq(2 * w.loss(w.A, w.B), Trace(w.S_YY) + Trace(w.Lambda_S), evaluate=False),
+        Eq(2 * w.loss(w.A, w.B), Trace(w.S_YY) - Trace(w.Lambda_C), evaluate=False),
+    ],
+)
+def test_wrong_statements_about_constructed_points_are_refuted(relation):
+    method = words(w.CONSTRUCTION, w.INVERSE_PAIR, w.EIGENVECTORS, w.MOMENTS)
+    assert method.discharge(relation, None).answer is Answer.NO
+
+
+def test_without_the_condition_on_V_the_gradient_is_not_proved_to_vanish():
+    method = words(w.CONSTRUCTION[:2], w.INVERSE_PAIR, w.EIGENVECTORS)
+    zero = next(row.relation for row in WORD_ROWS if row.relation.args[0] == w.GRADIENT_A)
+    assert method.discharge(zero, None).answer is not Answer.YES
+
+
+def test_points_found_from_random_starts_lie_on_the_classes():
+    # Levenberg-Marquardt on the gradient: it knows nothing of eigenvectors.
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=(3, 12)), random.normal(size=(2, 12))
+    regression = y @ x.T @ np.linalg.inv(x @ x.T)
+    values = np.linalg.eigvalsh(regression @ x @ y.T)
+    classes = (np.sum(y**2) - np.array([0, values[0], values[1], values.sum()])) / 2
+
+    def slopes(theta):
+        A, B = theta[:4].reshape(2, 2), theta[4:].reshape(2, 3)
+        error = (A @ B @ x - y) @ x.T
+        return np.concatenate([(error @ B.T).ravel(), (A.T @ error).ravel()])
+
+    found = set()
+    for _ in range(60):
+        end = least_squares(slopes, random.normal(size=10), method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15)
+        A, B = end.x[:4].reshape(2, 2), end.x[4:].reshape(2, 3)
+        if np.abs(end.fun).max() < 1e-10 and max(np.abs(A).max(), np.abs(B).max()) < 1e3:
+            loss = np.sum((y - A @ B @ x) ** 2) / 2
+            distance = np.abs(classes - loss)
+            # The loss is stationary: a gradient of 1e-10 leaves an error of second order, and rounding.
+            assert distance.min() < 1e-9 * classes[0]
+            found.add(int(distance.argmin()))
+    assert found == {0, 1, 2, 3}
+
+
+def test_trained_loss_is_that_of_the_truncated_fit():
+    with jax.enable_x64(True):
+        problem = trained.training_data("diabetes", 0, (6, 2, 5))
+        x, y = np.asarray(problem.inputs), np.asarray(problem.targets)
+        last = trained.trained_pauses(problem, 2, 1e-7, 0)[-1]
+    fit = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    left, values, right = np.linalg.svd(fit, full_matrices=False)
+    truncated = left[:, :2] * values[:2] @ right[:2]
+    assert last.loss == pytest.approx(np.sum((y - truncated) ** 2) / 2, rel=1e-12)
+
+
+def test_whitening_and_compression_leave_the_critical_values_of_the_raw_data():
+    data = trained._raw("random", 5, (5, 3, 4))
+    problem = trained.training_data("random", 5, (5, 3, 4))
+    x, y = data
+    fit = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    gains = np.linalg.svd(fit, compute_uv=False) ** 2 / len(y)
+    expected = (np.sum(y**2) / len(y) - np.concatenate([[0], np.cumsum(gains[:3])])) / 2
+    assert trained.nested_values(problem, 3, 0) == pytest.approx(expected, rel=1e-10)
+
+
+def test_budget_covers_points_near_every_kind_of_critical_point():
+    # The bound from the gradient against the true distance, at perturbed critical points of all sizes.
+    random = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        problem = trained.training_data("random", 1, (5, 3, 4))
+        M = np.asarray(problem.targets).T @ np.asarray(problem.inputs)
+        U, s, Q = np.linalg.svd(M)
+        for chosen in ([], [0], [1, 2], [0, 1, 2], [3]):
+            for amplitude in (1e-2, 1e-4, 1e-6):
+                a, b = np.zeros((4, 3)), np.zeros((3, 5))
+                for unit, k in enumerate(chosen):
+                    a[:, unit], b[unit] = U[:, k] * np.sqrt(s[k]), Q[k] * np.sqrt(s[k])
+                a += amplitude * random.normal(size=a.shape)
+                b += amplitude * random.normal(size=b.shape)
+                distance = abs(np.sum((M - a @ b) ** 2) - np.sum(np.delete(s, chosen) ** 2)) / 2
+                assert distance <= trained._budget(problem, a, b)
+
+
+def test_constructed_point_is_critical_by_finite_differences():
+    random = np.random.default_rng(1)
+    problem = constructed.WhitenedProblem.random(random, (4, 3, 3))
+    A, B = constructed.construct(random, problem, 3, [0, 2])
+
+    def loss(left, right):
+        return np.sum((problem.Y - left @ right @ problem.X) ** 2) / 2
+
+    step = 1e-5  # central differences: the error is of order step^2
+    for _ in range(10):
+        F, H = random.normal(size=A.shape), random.normal(size=B.shape)
+        slope = (loss(A + step * F, B + step * H) - loss(A - step * F, B - step * H)) / (2 * step)
+        assert abs(slope) < 1e-8
+
+
+def test_dropped_inversions_are_counted_as_exceptions():
+    case = {"widths": [3, 2, 3], "levels": [3, 2, 1]}
+    assert exact.inertia_mismatches(0, **case) == 0
+    # Of {}, 1, 2, 3, 12, 13, 23 the sets 2, 3, 13, 23 have inversions.
+    assert exact.inertia_mismatches(0, **case, inversions=False) == 4
+
+
+def test_verdicts_are_as_expected_and_controls_fail_for_their_reason():
+    report = verify("linear_networks.critical_points", profile="quick", seed=11)
+    found = {one["name"]: one for one in report.to_dict()["theorems"][0]["claims"]}
+    assert report.as_expected
+    assert sum(one["control"] for one in found.values()) >= 6
+    # A turned or swapped vector is no small fault, a perturbation of a millionth is one of that size.
+    assert found["a swapped eigenvector"]["estimate"] > 1e8
+    assert 1e2 < found["a perturbed point"]["estimate"] < 1e8
+    # The pause at the start, S = {}, is common to both orders of the index sets.
+    assert (
+        abs(found["plateaus of the wrong index sets"]["estimate"][0])
+        < 1
+        < max(map(abs, found["plateaus of the wrong index sets"]["estimate"][1:]))
+    )
+
+
+@pytest.mark.parametrize("widths", [(1, 1, 1), (5, 3, 1), (2, 6, 2), (16, 16, 16)])
+def test_claims_exist_for_all_widths(widths):
+    names = [claim.name for claim in claims(Profile("quick"), widths)]
+    assert len(set(names)) == len(names)
+    assert "a perturbed point" in names
+
+
+@pytest.mark.parametrize("given", ["5,3", "0,1,1", "5,3,400", "5;3;4", "five,3,4"])
+def test_bad_widths_are_refused(given):
+    with pytest.raises(InputError):
+        resolve(PARAMETERS, {"widths": given})
