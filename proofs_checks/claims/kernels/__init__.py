@@ -1,0 +1,1 @@
+"""Theorems on kernels, on trial."""
