@@ -1,0 +1,180 @@
+"""The theorem's rows, planted errors in them, the theorem on trial, and the command."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sympy import Eq, Le, Rational, cos, sin, symbols
+
+from proofs_checks import verify
+from proofs_checks.bump_networks import cases
+from proofs_checks.bump_networks.evaluation import forward, rounding_budget, to_floats
+from proofs_checks.claims.approximation.bumps import claims
+from proofs_checks.commands.approximate import run
+from proofs_checks.profile import Profile
+from theory.approximation.bumps import PARAMETERS, derivation, statement
+from theory.bump_networks import rows as lemma
+from theory.bump_networks.activation import RELU
+from theory.bump_networks.network import Layer
+from theory.derivation import Row, check
+from theory.errors import InputError
+from theory.parameters import resolve
+from theory.proving import Status
+
+pytest.importorskip("flint", reason="nothing can be certified without ball arithmetic")
+
+SETTINGS = [
+    {},
+    {"activation": "relu"},
+    {"activation": "heaviside"},
+    {"activation": "atan(z)"},
+    {"function": "sqrt(x)", "box": "0,1", "epsilon": "1/10"},
+    {"function": "abs(x - 1/3)", "box": "-1,1", "activation": "relu"},
+    {"function": "sin(2*x)*cos(y)", "box": "0,1;0,1", "epsilon": "1/5", "activation": "relu"},
+    {"function": "sin(2*x)*cos(y)", "box": "0,1;0,1", "epsilon": "1/5", "activation": "logistic"},
+    {"function": "x*y*z", "box": "0,1;0,1;0,1", "epsilon": "1/2", "activation": "heaviside"},
+]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_no_open_row_and_most_rows_are_proved_or_certified(setting):
+    found = derivation(**resolve(PARAMETERS, setting))
+    counts = found.counts
+    assert found.status == "derived"
+    assert counts["open"] == counts["not run"] == 0
+    assert counts["proved"] + counts["certified"] >= 0.8 * (counts["rows"] - counts["defined"])
+
+
+def test_the_limiting_case_is_the_known_one():
+    for name in ("relu", "heaviside", "logistic"):
+        found = derivation(**resolve(PARAMETERS, {"activation": name}))
+        assert found.checked[-1].status is Status.PROVED
+
+
+LEMMAS = [
+    *lemma.telescoping(), *lemma.logistic(), *lemma.zones(), *lemma.interpolation(2), *lemma.gates(2),
+    *lemma.orthants(2), *lemma.orthants(3), *lemma.lipschitz_interpolation(),
+]
+EQUATIONS = [row for row in LEMMAS if isinstance(row.relation, Eq) and row.relation.rhs != 0]
+
+
+@pytest.mark.parametrize("position", range(len(EQUATIONS)))
+def test_planted_errors_in_rows_are_not_proved(position):
+    row = EQUATIONS[position]
+    for wrong in (2 * row.relation.rhs, row.relation.rhs + 1):
+        planted = Row(Eq(row.relation.lhs, wrong, evaluate=False), row.reason, row.method)
+        # A citation vouches for whatever it is put to; everything else must notice.
+        assert check(planted).status in (Status.OPEN, Status.CITED)
+
+
+def test_certified_rows_refuse_smaller_bounds():
+    found = derivation(**resolve(PARAMETERS, {}))
+    certified = [checked.row for checked in found.checked if checked.status is Status.CERTIFIED]
+    assert len(certified) == 2
+    for row in certified:
+        smaller = Row(Le(row.relation.lhs, row.relation.rhs * Rational(9, 10)), row.reason, row.method)
+        assert check(smaller).status is Status.OPEN
+
+
+def test_closed_forms_of_the_conclusions():
+    h, u, rho = symbols("h u", positive=True)[0], lemma.u, symbols("rho", nonnegative=True)
+    step = statement(**resolve(PARAMETERS, {"activation": "heaviside"})).conclusion.rhs
+    assert step.subs({"L": 3, h: Rational(1, 5), rho: 0}) == Rational(3, 10)
+    logistic = statement(**resolve(PARAMETERS, {})).conclusion.rhs
+    assert logistic.has(u)
+
+
+def test_as_expected_on_trial():
+    report = verify("approximation.bumps", profile="quick", seed=3)
+    assert report.as_expected, report.to_dict()
+
+
+def test_the_claims_of_other_functions_are_as_expected():
+    """A kink and no Lipschitz constant, the plane, a constant: nothing about the sine is built in."""
+    from proofs_checks.precision import float64
+
+    settings = [
+        {"function": "sqrt(abs(x))", "box": "-1,1", "epsilon": "1/4", "activation": "heaviside"},
+        {"function": "x*y", "box": "0,1;0,1", "epsilon": "1/8", "activation": "relu"},
+        {"function": "3", "box": "0,1", "epsilon": "1/8", "activation": "atan(z)"},
+    ]
+    for setting in settings:
+        with float64():
+            for claim in claims(Profile("quick"), **resolve(PARAMETERS, setting)):
+                if claim.name in ("certified error", "agreement in float64", "sampled error"):
+                    point = claim.grid[0]
+                    assert claim.experiment.function(5, **point.parameters) <= 1.0, (setting, claim.name)
+
+
+def test_the_rounding_budget_is_an_upper_bound_and_not_a_loose_one():
+    """A dot product whose exact value is known: 0.1 is no double, so its rounding must be covered."""
+    layer = Layer(1, tuple((row, 0, Fraction(1, 10)) for row in range(3)), (Fraction(0),) * 3, RELU)
+    out = Layer(3, ((0, 0, Fraction(1)), (0, 1, Fraction(1)), (0, 2, Fraction(-2))), (Fraction(1, 3),))
+    floats = to_floats((layer, out), 1.0)
+    point = np.array([0.7])
+    computed = Fraction(float(forward(floats, point)))
+    difference = abs(computed - Fraction(1, 3))
+    budget = rounding_budget(floats, point)
+    assert float(difference) <= budget <= 64 * 2.0**-53
+
+
+def test_the_witness_of_the_control_is_a_corner_of_the_grid():
+    function, box = "1 + 3*sin(2*x)*cos(y)/10", "0,1;0,1"
+    errors = [cases.tower_error(0, function, box, cells) for cells in (4, 8)]
+    # In float64, by hand: at the corner (1/2, 1/2) the network is near 0.
+    truth = abs(1 + 0.3 * np.sin(1.0) * np.cos(0.5))
+    assert np.allclose(errors, truth, rtol=1e-2)
+
+
+def test_command_text_and_document(tmp_path):
+    found = run("sin(x)", ["0,3"], "0.01", "relu")
+    assert "certified" in found.text()
+    document = json.loads(json.dumps(found.network_document()))
+    assert document["certificate"]["holds"] is True
+    assert Fraction(document["certificate"]["upper"]) <= Fraction(1, 100)
+    assert document["units"] == sum(layer["outputs"] for layer in document["layers"][:-1])
+    assert json.dumps(found.to_dict())
+    # Evaluated from the document alone, the witness is as bad as the certificate says.
+    inner, outer = document["layers"]
+    place = float(Fraction(document["certificate"]["witness"][0]))
+    hidden = np.zeros(inner["outputs"])
+    for row, _, weight in inner["weights"]:
+        hidden[row] = float(Fraction(weight)) * place
+    hidden = np.maximum(hidden + [float(Fraction(b)) for b in inner["bias"]], 0)
+    total = float(Fraction(outer["bias"][0])) + sum(float(Fraction(w)) * hidden[c] for _, c, w in outer["weights"])
+    assert abs(np.sin(place) - total) == pytest.approx(document["certificate"]["lower_decimal"], rel=1e-9)
+
+
+def test_the_plane_from_the_command():
+    found = run("sin(2*x)*cos(y)", ["0,1", "0,1"], "1/5", "logistic")
+    assert found.holds
+    assert len(found.layers) == 3
+    assert "2 hidden layer(s)" in found.text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sin(x)", ["0,6"], "0", "relu"), "positive"),
+        (("sin(x)", ["6,0"], "0.1", "relu"), "LO"),
+        (("1/x", ["-1,1"], "0.1", "relu"), "x = 0"),
+        (("sin(x)", ["0,6"], "0.1", "sin(z)"), "sigmoidal"),
+        (("sin(x)", ["0,6"], "0.1", "gelu(z)"), "unbounded"),
+        (("sin(x)", ["0,6"] * 4, "0.1", "relu"), "intervals"),
+        (("sin(y)", ["0,6"], "0.1", "relu"), "y"),
+        (("sin(x)", ["0,6"], "1e-12", "relu"), "cells"),
+        (("__import__('os')", ["0,6"], "0.1", "relu"), "allowed"),
+    ],
+)
+def test_bad_input_of_the_command(arguments, said):
+    with pytest.raises(InputError) as refusal:
+        run(*arguments)
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_sympy_expressions_are_taken_as_they_are():
+    x, y = symbols("x y")
+    found = statement(**resolve(PARAMETERS, {"function": sin(2 * x) * cos(y), "box": "0,1;0,1", "epsilon": 0.25}))
+    assert found.id == "approximation.bumps"
