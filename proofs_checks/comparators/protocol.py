@@ -38,7 +38,8 @@ class Levels:
         Declared probability of a false refutation.
     nominal_alpha
         What the tests are run at: a quarter of it, since a seed set's tail may exceed its nominal level by
-        8e-4 / 5e-4, and 1.6**3 is about 4 (``benchmarks/judge_levels.py`` measures the excess).
+        8e-4 / 5e-4, and 1.6**3 is about 4. ``benchmarks/judge_levels.py`` measures the excess, and names
+        distributions (rare far components) for which it is larger and alpha does not hold.
     beta
         Declared probability of a false support, shared out over the looks.
     """
