@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from random import Random
-from typing import NamedTuple
 
 from sympy import QQ
 from sympy.polys.matrices import DomainMatrix
+
+from theory.linear_landscape.formulas import Inertia
 
 _LARGEST = 4  # of numerators and denominators: exact arithmetic stays short
 
@@ -103,14 +104,6 @@ def pseudo_inverse(matrix: DomainMatrix) -> DomainMatrix:
     right = _matrix(reduced.to_list()[: len(pivots)], len(pivots), columns)
     core = left.transpose() * matrix * right.transpose()
     return right.transpose() * core.inv() * left.transpose()
-
-
-class Inertia(NamedTuple):
-    """Numbers of negative, zero and positive eigenvalues."""
-
-    negative: int
-    zero: int
-    positive: int
 
 
 def inertia(matrix: DomainMatrix) -> Inertia:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -14,9 +14,9 @@ from jaxtyping import Float
 from numerics.reduced_rank import ExplainedSpectrum, explained_spectrum, tied_groups
 from proofs_checks.data_files import read_matrix
 from theory.errors import InputError
-from theory.linear_landscape import CriticalClass, Landscape, Spectrum
-from theory.linear_landscape.formulas import Sizes
-from theory.parameters import positive_integers
+
+if TYPE_CHECKING:
+    from theory.linear_landscape.classes import CriticalClass, Landscape
 
 LISTED_LOWEST = 20
 LISTED_HIGHEST = 5
@@ -117,8 +117,11 @@ def run(inputs: Source, targets: Source, widths: Widths, lowest: int = LISTED_LO
     ``widths`` are input, hidden and output width; ``lowest`` classes are listed, and a few of the highest.
     Raises InputError for bad files, bad values, and shapes that do not fit each other or the widths.
     """
-    sizes = positive_integers(3, LARGEST_WIDTH)(widths)
     x, y = read_matrix(inputs, "X"), read_matrix(targets, "Y")
+    # SymPy is imported only now: unusable files are refused at once.
+    from theory.parameters import positive_integers
+
+    sizes = positive_integers(3, LARGEST_WIDTH)(widths)
     _check_shapes(x, y, sizes)
     spectrum = explained_spectrum(x, y)
     landscape = _landscape(spectrum, sizes)
@@ -139,6 +142,9 @@ def _check_shapes(x: Float[np.ndarray, "N d"], y: Float[np.ndarray, "N k"], widt
 
 def _landscape(found: ExplainedSpectrum, widths: Sequence[int]) -> Landscape:
     """Eigenvalues that the error cannot tell apart become one group with their mean; those near 0 are 0."""
+    from theory.linear_landscape.classes import Landscape, Spectrum
+    from theory.linear_landscape.formulas import Sizes
+
     values = found.singular_values[found.singular_values > found.error]
     groups = tied_groups(values, found.error)
     starts = np.concatenate([[0], np.cumsum(groups)])

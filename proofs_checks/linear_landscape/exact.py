@@ -7,7 +7,7 @@ from itertools import combinations
 from random import Random
 
 from theory import rational_matrices as rational
-from theory.linear_landscape import CriticalPoint, RationalProblem
+from theory.linear_landscape.instances import CriticalPoint, RationalProblem
 
 LARGEST_WIDTH = 5  # exact characteristic polynomials beyond it take seconds each
 

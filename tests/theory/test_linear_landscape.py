@@ -11,8 +11,9 @@ from sympy.polys.matrices import DomainMatrix
 
 from theory import rational_matrices as rational
 from theory.errors import InputError
-from theory.linear_landscape import CriticalPoint, Landscape, RationalProblem, Spectrum
+from theory.linear_landscape.classes import Landscape, Spectrum
 from theory.linear_landscape.formulas import Sizes
+from theory.linear_landscape.instances import CriticalPoint, RationalProblem
 from theory.linear_networks.critical_points import eigenvalues, indicators, statement
 
 CASES = [  # widths (inputs, hidden, outputs) and non-zero singular values

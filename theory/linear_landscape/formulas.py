@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from theory.rational_matrices import Inertia
+
+class Inertia(NamedTuple):
+    """Numbers of negative, zero and positive eigenvalues."""
+
+    negative: int
+    zero: int
+    positive: int
 
 
 class Sizes(NamedTuple):

@@ -13,8 +13,7 @@ from sympy.polys.matrices import DomainMatrix
 
 from theory import rational_matrices as rational
 from theory.linear_landscape import formulas
-from theory.linear_landscape.formulas import Sizes
-from theory.rational_matrices import Inertia
+from theory.linear_landscape.formulas import Inertia, Sizes
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from sympy import (
     Eq,
     Ge,
+    Gt,
     Integer,
     Inverse,
     MatrixSymbol,
@@ -28,7 +29,6 @@ from theory.linear_landscape.instances import RationalProblem
 from theory.linear_landscape.letters import equation, squared_norm
 from theory.proving.definition import Citation, Definition
 from theory.proving.enumeration import Enumeration
-from theory.proving.identity import Identity as ScalarIdentity
 from theory.proving.matrix_words import MatrixWords
 from theory.proving.nonnegativity import Nonnegativity
 from theory.statement import Source
@@ -68,11 +68,11 @@ def minimum_rows() -> tuple[Row, ...]:
             Citation(ATTAINED),
         ),
         Row(
-            equation((total - k) - (total - (k + gap)), gap),
+            Gt(total - k, total - (k + gap), evaluate=False),
             r"exchanging a chosen $\lambda_k$ for a larger $\lambda_k + g$ lowers $2L$ by $g$, "
             r"and taking one more "
             "lowers it too: the best class is $S = \\{1, ..., \\min(p, \\rho)\\}$, reduced-rank regression",
-            ScalarIdentity(),
+            Nonnegativity(),
         ),
         Row(
             Ge((1 + first) * (1 + second) - 1, 0),

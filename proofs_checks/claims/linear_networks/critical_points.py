@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import pi
 from typing import Any
 
@@ -129,8 +130,8 @@ def _trained(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...
     plateaus = Claim(
         "plateaus of training",
         "networks trained from small weights pause at the losses of $S = \\{\\}, \\{1\\}, "
-        "\\{1, 2\\}, ...$ and at no "
-        "other: distance in units of what the gradient there grants, at most a quarter of a gap",
+        "\\{1, 2\\}, ...$ and nowhere else: distance in units of what the gradient there "
+        "grants, at most a quarter of a gap",
         _BUDGET,
         on_host(trained.plateau_errors),
         tuple(Point({**data, "scale": scale}, (0.0,) * number, margin=1.0) for data, number in pauses),
@@ -194,59 +195,47 @@ def _controls(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ..
 
 
 def _gradient_control(profile: Profile, name: str, fault: dict[str, Any], reason: str) -> Claim:
-    return Claim(
-        name,
-        "the gradient at this point is zero to rounding",
-        _BUDGET,
-        on_host(constructed.slope_residual),
-        (Point(fault, 0.0, margin=1.0),),
-        profile.scale(4),
-        expected="refuted",
-        reason=reason,
-    )
+    claim = "the gradient at this point is zero to rounding"
+    point = Point(fault, 0.0, margin=1.0)
+    return _control(name, claim, constructed.slope_residual, point, profile.scale(4), reason)
 
 
 def _value_controls(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...]:
     random, _ = _training(widths)
     count = min(widths[1], min(widths[0], widths[2]), trained.MODES) + 1
     return (
-        Claim(
+        _control(
             "a wrong index set",
             "the loss of the critical point of $\\{1\\}$ is that predicted for $\\{2\\}$",
-            _BUDGET,
-            on_host(constructed.loss_residual),
-            (Point({"widths": list(widths), "chosen": [0], "claimed": [1]}, 0.0, margin=1.0),),
+            constructed.loss_residual,
+            Point({"widths": list(widths), "chosen": [0], "claimed": [1]}, 0.0, margin=1.0),
             profile.scale(4),
-            expected="refuted",
-            reason=(
-                "the index set decides the value: the two differ by half the difference of the eigenvalues"
-            ),
+            "the index set decides the value: they differ by half the difference of the eigenvalues",
         ),
-        Claim(
+        _control(
             "an index without inv(S)",
-            "the Hessian has (p - r)(rho - r) negative eigenvalues at every critical point: "
-            "number of exceptions",
-            _BUDGET,
-            on_host(exact.inertia_mismatches),
-            (Point({**_exact_cases(widths)[0], "inversions": False}, 0.0),),
+            "the Hessian has (p - r)(rho - r) negative eigenvalues everywhere: number of exceptions",
+            exact.inertia_mismatches,
+            Point({**_exact_cases(widths)[0], "inversions": False}, 0.0),
             profile.scale(1),
-            expected="refuted",
-            reason=(
-                "exchanging a chosen eigenvector for one of a larger eigenvalue that is not chosen descends"
-            ),
+            "exchanging a chosen eigenvector for one of a larger eigenvalue descends",
         ),
-        Claim(
+        _control(
             "plateaus of the wrong index sets",
             "training pauses at the losses of $\\{2\\}, \\{2, 3\\}, ...$",
-            _BUDGET,
-            on_host(trained.plateau_errors),
-            (Point({**random, "scale": scale, "shift": 1}, (0.0,) * count, margin=1.0),),
+            trained.plateau_errors,
+            Point({**random, "scale": scale, "shift": 1}, (0.0,) * count, margin=1.0),
             profile.scale(2),
-            expected="refuted",
-            reason=(
-                "the largest singular value grows fastest from small weights, so index sets are nested from 1"
-            ),
+            "the largest singular value grows fastest from small weights: index sets are nested from 1",
         ),
+    )
+
+
+def _control(
+    name: str, claim: str, experiment: Callable[..., Any], point: Point, seeds: int, reason: str
+) -> Claim:
+    return Claim(
+        name, claim, _BUDGET, on_host(experiment), (point,), seeds, expected="refuted", reason=reason
     )
 
 
