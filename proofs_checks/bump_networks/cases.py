@@ -125,7 +125,7 @@ def _difference(found: Case, point: np.ndarray, computed: float) -> float:
 
 
 def sampled_excess(seed: int, function: str, box: str, epsilon: str, activation: str, points: int) -> float:
-    """Largest float64 error at random points, and after climbing from the worst of them, over the certified bound.
+    """Largest float64 error at random points, and climbing from the worst, over the certified bound.
 
     Divided by the certified upper bound plus the rounding budget at that point: at most 1 if the
     certificate is right. Where both vanish the ratio is 0.
@@ -137,7 +137,11 @@ def sampled_excess(seed: int, function: str, box: str, epsilon: str, activation:
     place, worst = places[np.argmax(errors)], float(np.max(errors))
     width = found.high - found.low
     for step in range(6):
-        near = np.clip(place + random.uniform(-1, 1, (64, len(width))) * width * 4.0 ** -(step + 3), found.low, found.high)
+        near = np.clip(
+            place + random.uniform(-1, 1, (64, len(width))) * width * 4.0 ** -(step + 3),
+            found.low,
+            found.high,
+        )
         errors = np.asarray(_mapped(found)(near))
         if float(np.max(errors)) > worst:
             place, worst = near[np.argmax(errors)], float(np.max(errors))
@@ -145,8 +149,10 @@ def sampled_excess(seed: int, function: str, box: str, epsilon: str, activation:
     return worst / allowed
 
 
-def understated_epsilon(seed: int, function: str, box: str, epsilon: str, activation: str, points: int) -> float:
-    """Control: the certified lower bound of the error over 0.9 times the error seen on a dense float64 sample."""
+def understated_epsilon(
+    seed: int, function: str, box: str, epsilon: str, activation: str, points: int
+) -> float:
+    """Control: the certified lower bound of the error over 0.9 times the error seen on a dense sample."""
     found = case(function, box, epsilon, activation)
     places = np.random.default_rng(seed).uniform(found.low, found.high, (points, len(found.low)))
     seen = float(np.max(np.asarray(_mapped(found)(places))))
@@ -160,7 +166,7 @@ def perturbed_weight(seed: int, function: str, box: str, epsilon: str, activatio
     index = worst_weight(found)
     ratios = []
     for sign in (1, -1):
-        # Twice what is missing to epsilon at the witness: enough in the worst direction, too little elsewhere.
+        # Twice what is missing to epsilon at the witness: enough only in the worst direction.
         change = sign * 2 * (problem.epsilon - found.certificate.lower + problem.epsilon / 16)
         changed = network.with_outer(index, network.outer[index] + _scaled(found, change))  # type: ignore[attr-defined]
         ratios.append(certified(problem, changed).lower / problem.epsilon)
@@ -212,9 +218,14 @@ def plain_towers(found: Approximation, cells: int) -> SigmoidTowers:
 
     problem, unit = found.problem, sigmoid(LOGISTIC)
     widths = [(high - low) / cells for low, high in problem.box]
-    knots = tuple(tuple(low + width * k for k in range(1, cells)) for (low, _), width in zip(problem.box, widths, strict=True))
-    centers = [[low + width * (k + Fraction(1, 2)) for k in range(cells)]
-               for (low, _), width in zip(problem.box, widths, strict=True)]
+    knots = tuple(
+        tuple(low + width * k for k in range(1, cells))
+        for (low, _), width in zip(problem.box, widths, strict=True)
+    )
+    centers = [
+        [low + width * (k + Fraction(1, 2)) for k in range(cells)]
+        for (low, _), width in zip(problem.box, widths, strict=True)
+    ]
     values = tuple(value_near(problem.tape, point, problem.epsilon / 2**20) for point in product(*centers))
     grid = Grid(problem.box, knots, values)
     steep = orthants(grid, unit, tuple(ZONE * width for width in widths), problem.epsilon / 32)

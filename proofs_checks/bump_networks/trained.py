@@ -1,4 +1,4 @@
-"""A rival of the same size, trained by Adam on the same function, and certified by the same branch and bound."""
+"""A rival of the same size, trained by Adam on the same function and certified in the same way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STEP_SIZE = 5e-3
 
 
 class Rival(NamedTuple):
-    """A trained one-hidden-layer ReLU network with its certificate and its largest error on the training points."""
+    """A trained ReLU network, its certificate, and its largest error on the training points."""
 
     network: Shallow
     certificate: Certificate
@@ -33,7 +33,9 @@ class Rival(NamedTuple):
 
 @lru_cache(maxsize=16)
 def rival(seed: int, function: str, box: str, epsilon: str) -> Rival:
-    """Train b + sum a_j ReLU(w_j x + v_j) with as many units as the construction; weights are dyadic rationals.
+    """Train b + sum a_j ReLU(w_j x + v_j) with as many units as the construction.
+
+    Weights are doubles, hence dyadic rationals, and the certificate is one of exactly this network.
 
     Mean squared error on an equidistant grid, full-batch Adam with a cosine schedule, kinks spread over the
     interval at the start.
@@ -48,7 +50,9 @@ def rival(seed: int, function: str, box: str, epsilon: str) -> Rival:
         return jnp.mean((_evaluate(parameters, places) - targets) ** 2)
 
     schedule = optax.cosine_decay_schedule(STEP_SIZE, STEPS)
-    state, _ = jax.jit(lambda p: train(loss, Optax(optax.adam(schedule)), p, STEPS, record_every=STEPS))(start)
+    state, _ = jax.jit(lambda p: train(loss, Optax(optax.adam(schedule)), p, STEPS, record_every=STEPS))(
+        start
+    )
     network = _exact(state.parameters, built)
     seen = float(jnp.max(jnp.abs(_evaluate(state.parameters, places) - targets)))
     return Rival(network, certified(built.approximation.problem, network), seen)
@@ -77,10 +81,12 @@ def _exact(parameters: tuple[jax.Array, ...], built: Case) -> Shallow:
 
 
 def trained_error(seed: int, function: str, box: str, epsilon: str) -> float:
-    """Certified error of the rival over that of the best constant, (max f - min f)/2 on the training points."""
+    """Certified error of the rival over that of the best constant, (max f - min f)/2 on the points."""
     found = rival(seed, function, box, epsilon)
     built = case(function, box, epsilon, "relu")
-    values = np.asarray(jax.vmap(built.function)(jnp.linspace(float(built.low[0]), float(built.high[0]), POINTS)))
+    values = np.asarray(
+        jax.vmap(built.function)(jnp.linspace(float(built.low[0]), float(built.high[0]), POINTS))
+    )
     # Points give a lower bound of the oscillation, so the ratio is never flattered.
     constant = float(np.max(values) - np.min(values)) / 2
     upper = found.certificate.upper
@@ -99,7 +105,9 @@ def sampled_over_certified(seed: int, function: str, box: str, epsilon: str, poi
     computed = _evaluate((jnp.asarray(weights), jnp.asarray(offsets), jnp.asarray(slopes), bias), places)
     errors = np.abs(np.asarray(computed - jax.vmap(built.function)(places)))
     farthest = max(abs(built.low[0]), abs(built.high[0]))
-    size = float(np.sum(np.abs(slopes) * (np.abs(weights) * farthest + np.abs(offsets)))) + abs(float(bias)) + 1
+    size = (
+        float(np.sum(np.abs(slopes) * (np.abs(weights) * farthest + np.abs(offsets)))) + abs(float(bias)) + 1
+    )
     # Rounding of one evaluation: a dot product of this many terms, each of three roundings.
     slack = (len(weights) + 8) * 2.0**-53 * size
     upper = found.certificate.upper

@@ -105,14 +105,17 @@ class Result:
         upper = "not certified" if found.upper is None else _decimal(found.upper, up=True)
         lines = [
             f"{problem.function} on {box}, epsilon = {problem.epsilon}",
-            f"  network      {self.units} units of {self.approximation.activation} in {len(self.layers) - 1} hidden "
+            f"  network      {self.units} units of {self.approximation.activation} in "
+            f"{len(self.layers) - 1} hidden "
             f"layer(s), {' x '.join(map(str, construction.cells))} cells",
             f"  bound        {self.statement.conclusion.rhs} = {_decimal(construction.bound, up=True)} "
             f"(rule: {construction.rule})",
             f"  certified    {_decimal(found.lower, up=False)} <= sup |f - N| <= {upper} on the whole box",
             f"  witness      {place}",
-            f"  cover        {found.leaves} leaves, ball arithmetic at {PRECISION} bits, {self.seconds:.2f} s",
-            f"  verdict      {'the error is at most epsilon' if self.holds else 'NOT certified to be at most epsilon'}",
+            f"  cover        {found.leaves} leaves, ball arithmetic at {PRECISION} bits, "
+            f"{self.seconds:.2f} s",
+            "  verdict      "
+            f"{'the error is at most epsilon' if self.holds else 'NOT certified to be at most epsilon'}",
         ]
         return "\n".join(lines) + "\n"
 
@@ -124,10 +127,14 @@ def run(function: str, on: Sequence[str], epsilon: str, activation: str = "relu"
     """
     start = perf_counter()
     if not 1 <= len(on) <= len(COORDINATES):
-        raise InputError(f"{len(on)} intervals: give --on LO,HI once for each of 1 to {len(COORDINATES)} variables")
+        raise InputError(
+            f"{len(on)} intervals: give --on LO,HI once for each of 1 to {len(COORDINATES)} variables"
+        )
     box = tuple(parse_interval(part) for part in on)
     expression = parse(function, symbols=COORDINATES[: len(on)])
-    given = resolve(PARAMETERS, {"function": expression, "box": box, "epsilon": epsilon, "activation": activation})
+    given = resolve(
+        PARAMETERS, {"function": expression, "box": box, "epsilon": epsilon, "activation": activation}
+    )
     found = solved(pose(expression, box, given["epsilon"]), read_activation(activation))
     return Result(found, statement(**given), found.network.layers(), perf_counter() - start)
 

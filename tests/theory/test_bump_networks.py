@@ -1,7 +1,7 @@
 """The bump engine against other routes: exact cases by hand, mpmath, dense grids, the layers themselves."""
 
 import random
-from fractions import Fraction as F
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -9,8 +9,7 @@ import pytest
 import sympy
 from sympy import Abs, Max, Rational, Symbol, atan, cos, erf, exp, log, sin, sqrt, tanh
 
-from theory.bump_networks import NAMED, approximate, certified, pose, value
-from theory.bump_networks import jets, ranges
+from theory.bump_networks import NAMED, approximate, certified, jets, pose, ranges, value
 from theory.bump_networks.activation import RELU, Z
 from theory.bump_networks.arithmetic import ball, lower, precision, round_up, upper
 from theory.bump_networks.jets import evaluate
@@ -41,16 +40,20 @@ def test_jets_contain_mpmath_derivatives(expression):
     mpmath.mp.dps = 30
     function = sympy.lambdify(x, expression, "mpmath")
     tape = compiled(expression, (x,))
-    for place in (F(-7, 9), F(1, 5), F(11, 12)):
+    for place in (Fraction(-7, 9), Fraction(1, 5), Fraction(11, 12)):
         point = mpmath.mpf(place.numerator) / place.denominator
         expected = [mpmath.diff(function, point, order) for order in range(3)]
         with precision():
             jet = evaluate(tape, [(place, place)])
             found = [jet.value, jet.gradient[0], jet.hessian[0]]
-            wide = evaluate(tape, [(place - F(1, 100), place + F(1, 100))])
-            for order, (narrow, wider) in enumerate(zip(found, (wide.value, *wide.gradient, *wide.hessian), strict=True)):
+            wide = evaluate(tape, [(place - Fraction(1, 100), place + Fraction(1, 100))])
+            for order, (narrow, wider) in enumerate(
+                zip(found, (wide.value, *wide.gradient, *wide.hessian), strict=True)
+            ):
                 # mpmath differentiates numerically: half its digits in the second order are reliable.
-                assert abs(float(narrow.mid()) - float(expected[order])) < 1e-9 * (1 + abs(float(expected[order])))
+                assert abs(float(narrow.mid()) - float(expected[order])) < 1e-9 * (
+                    1 + abs(float(expected[order]))
+                )
                 assert wider.contains(narrow)
 
 
@@ -58,15 +61,15 @@ def test_mixed_second_derivative():
     tape = compiled(sin(2 * x) * exp(x * y), (x, y))
     expected = sympy.diff(sin(2 * x) * exp(x * y), x, y).subs({x: Rational(1, 3), y: Rational(1, 2)})
     with precision():
-        jet = evaluate(tape, [(F(1, 3), F(1, 3)), (F(1, 2), F(1, 2))])
+        jet = evaluate(tape, [(Fraction(1, 3), Fraction(1, 3)), (Fraction(1, 2), Fraction(1, 2))])
     assert float(jet.hessian[1].mid()) == pytest.approx(float(expected), rel=1e-15)
 
 
 def test_kinks_are_decided_on_exact_endpoints():
     tape = compiled(Abs(x - Rational(1, 3)), (x,))
     with precision():
-        right = evaluate(tape, [(F(1, 3), F(1))])
-        across = evaluate(tape, [(F(0), F(1))])
+        right = evaluate(tape, [(Fraction(1, 3), Fraction(1))])
+        across = evaluate(tape, [(Fraction(0), Fraction(1))])
         assert right.gradient[0] == 1
         assert right.hessian == ()
         assert across.gradient[0].contains(-1)
@@ -77,17 +80,21 @@ def test_kinks_are_decided_on_exact_endpoints():
 def test_ranges_reach_the_edge_of_a_domain():
     tape = compiled(sqrt(x), (x,))
     with precision():
-        found = ranges.evaluate(tape, [ranges.interval(F(0), F(1, 4))])
+        found = ranges.evaluate(tape, [ranges.interval(Fraction(0), Fraction(1, 4))])
         assert found.low == 0
-        assert found.high == ball(F(1, 2))
+        assert found.high == ball(Fraction(1, 2))
         with pytest.raises(ranges.Undefined):
-            ranges.evaluate(tape, [ranges.interval(F(-1, 10), F(1))])
+            ranges.evaluate(tape, [ranges.interval(Fraction(-1, 10), Fraction(1))])
 
 
 def test_derivative_bounds_are_above_and_close_to_the_truth():
-    cases = [(sin(x), (0, 6), 1.0, 1.0), (exp(-(x**2)), (-3, 3), (2 / np.e) ** 0.5, 2.0), (x**3, (0, 1), 3.0, 6.0)]
+    cases = [
+        (sin(x), (0, 6), 1.0, 1.0),
+        (exp(-(x**2)), (-3, 3), (2 / np.e) ** 0.5, 2.0),
+        (x**3, (0, 1), 3.0, 6.0),
+    ]
     for function, side, slope, curvature in cases:
-        problem = pose(function, [side], F(1, 10))
+        problem = pose(function, [side], Fraction(1, 10))
         with precision():
             found = regularity(problem.tape, product_boxes(pieces(problem.tape, problem.box)))
         assert slope <= float(found.lipschitz[0]) <= 1.05 * slope
@@ -95,36 +102,39 @@ def test_derivative_bounds_are_above_and_close_to_the_truth():
 
 
 def test_rounding_up_is_upwards_and_short():
-    for number in (F(1, 3), F(10**9 + 1, 7), F(1), F(5, 10**12)):
+    for number in (Fraction(1, 3), Fraction(10**9 + 1, 7), Fraction(1), Fraction(5, 10**12)):
         rounded = round_up(number, 12)
-        assert number <= rounded <= number * (1 + F(1, 1000))
+        assert number <= rounded <= number * (1 + Fraction(1, 1000))
     with precision():
         tiny = (-(ball(2) ** 200)).exp()
         assert lower(tiny) == 0
-        assert 0 < upper(tiny) < F(1, 10**1000)
+        assert 0 < upper(tiny) < Fraction(1, 10**1000)
 
 
 # --- cases known exactly ----------------------------------------------------------------------------------
 
 
 def test_absolute_value_with_its_kink_as_knot_is_exact():
-    found = approximate(Abs(x), [(-1, 1)], F(1, 1000), RELU)
+    found = approximate(Abs(x), [(-1, 1)], Fraction(1, 1000), RELU)
     assert found.network.units == 2
-    assert found.certificate.upper <= F(1, 10**15)
+    assert found.certificate.upper <= Fraction(1, 10**15)
     layers = found.network.layers()
-    assert all(value(layers, [place]).overlaps(ball(abs(place))) for place in (F(-1, 3), F(0), F(2, 7)))
+    assert all(
+        value(layers, [place]).overlaps(ball(abs(place)))
+        for place in (Fraction(-1, 3), Fraction(0), Fraction(2, 7))
+    )
 
 
 def test_hats_on_a_parabola_err_by_exactly_a_quarter_of_the_square_width():
-    found = approximate(x**2, [(0, 1)], F(1, 1000), RELU)
+    found = approximate(x**2, [(0, 1)], Fraction(1, 1000), RELU)
     width = found.construction.widths[0]
-    assert width == F(1, found.network.units)
+    assert width == Fraction(1, found.network.units)
     assert found.certificate.lower <= width**2 / 4 <= found.certificate.upper
     assert found.certificate.upper - found.certificate.lower <= width**2 / 10**6
 
 
 def test_steps_on_a_line_err_by_exactly_half_the_width():
-    found = approximate(x, [(0, 1)], F(1, 100), NAMED["heaviside"])
+    found = approximate(x, [(0, 1)], Fraction(1, 100), NAMED["heaviside"])
     half = found.construction.widths[0] / 2
     assert found.certificate.lower <= half <= found.certificate.upper
     # The supremum is approached at the ends of cells, where the witness stays a little inside.
@@ -134,7 +144,7 @@ def test_steps_on_a_line_err_by_exactly_half_the_width():
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_kuhn_interpolation_of_the_square_norm_errs_by_d_quarters_of_the_square_width(dimension):
     variables = (x, y, z)[:dimension]
-    found = approximate(sum(v**2 for v in variables), [(0, 1)] * dimension, F(1, 4), RELU)
+    found = approximate(sum(v**2 for v in variables), [(0, 1)] * dimension, Fraction(1, 4), RELU)
     width = found.construction.widths[0]
     truth = dimension * width**2 / 4
     assert found.certificate.lower <= truth <= found.certificate.upper
@@ -142,32 +152,32 @@ def test_kuhn_interpolation_of_the_square_norm_errs_by_d_quarters_of_the_square_
 
 
 def test_constants_and_lines_need_no_more_than_one_unit():
-    assert approximate(sympy.Integer(5), [(0, 6)], F(1, 10), NAMED["logistic"]).network.units == 0
-    found = approximate(2 * x - 1, [(0, 6)], F(1, 10), RELU)
+    assert approximate(sympy.Integer(5), [(0, 6)], Fraction(1, 10), NAMED["logistic"]).network.units == 0
+    found = approximate(2 * x - 1, [(0, 6)], Fraction(1, 10), RELU)
     assert found.network.units == 1
-    assert found.certificate.upper <= F(1, 10**15)
+    assert found.certificate.upper <= Fraction(1, 10**15)
 
 
 # --- every construction against its own layers and a dense grid --------------------------------------------
 
 PROBLEMS = [
-    (sin(x), [(0, 3)], F(1, 20), "relu"),
-    (sin(x), [(0, 3)], F(1, 20), "heaviside"),
-    (sin(x), [(0, 3)], F(1, 20), "logistic"),
-    (sin(x), [(0, 3)], F(1, 20), "atan"),
-    (Abs(sin(2 * x)) - x / 3, [(0, 3)], F(1, 10), "softsign"),
-    (Abs(sin(2 * x)) - x / 3, [(0, 3)], F(1, 10), "relu"),
-    (sqrt(x), [(0, 1)], F(1, 8), "logistic"),
-    (sqrt(x), [(0, 1)], F(1, 8), "relu"),
-    (sqrt(x), [(0, 1)], F(1, 8), "heaviside"),
-    (sin(2 * x) * cos(y), [(0, 1), (0, 1)], F(1, 5), "relu"),
-    (sin(2 * x) * cos(y), [(0, 1), (0, 1)], F(1, 5), "heaviside"),
-    (sin(2 * x) * cos(y), [(0, 1), (0, 1)], F(1, 5), "logistic"),
-    (sin(2 * x) * cos(y), [(0, 1), (0, 1)], F(1, 5), "atan"),
-    (Abs(x) + Max(x, y) / 2, [(-1, 1), (0, 2)], F(1, 4), "relu"),
-    (Abs(x) + y**2, [(-1, 2), (0, 2)], F(1, 4), "relu"),
-    (x * y * z, [(0, 1)] * 3, F(1, 3), "relu"),
-    (x * y * z, [(0, 1)] * 3, F(1, 2), "logistic"),
+    (sin(x), [(0, 3)], Fraction(1, 20), "relu"),
+    (sin(x), [(0, 3)], Fraction(1, 20), "heaviside"),
+    (sin(x), [(0, 3)], Fraction(1, 20), "logistic"),
+    (sin(x), [(0, 3)], Fraction(1, 20), "atan"),
+    (Abs(sin(2 * x)) - x / 3, [(0, 3)], Fraction(1, 10), "softsign"),
+    (Abs(sin(2 * x)) - x / 3, [(0, 3)], Fraction(1, 10), "relu"),
+    (sqrt(x), [(0, 1)], Fraction(1, 8), "logistic"),
+    (sqrt(x), [(0, 1)], Fraction(1, 8), "relu"),
+    (sqrt(x), [(0, 1)], Fraction(1, 8), "heaviside"),
+    (sin(2 * x) * cos(y), [(0, 1), (0, 1)], Fraction(1, 5), "relu"),
+    (sin(2 * x) * cos(y), [(0, 1), (0, 1)], Fraction(1, 5), "heaviside"),
+    (sin(2 * x) * cos(y), [(0, 1), (0, 1)], Fraction(1, 5), "logistic"),
+    (sin(2 * x) * cos(y), [(0, 1), (0, 1)], Fraction(1, 5), "atan"),
+    (Abs(x) + Max(x, y) / 2, [(-1, 1), (0, 2)], Fraction(1, 4), "relu"),
+    (Abs(x) + y**2, [(-1, 2), (0, 2)], Fraction(1, 4), "relu"),
+    (x * y * z, [(0, 1)] * 3, Fraction(1, 3), "relu"),
+    (x * y * z, [(0, 1)] * 3, Fraction(1, 2), "logistic"),
 ]
 ACTIVATIONS = {**NAMED, "atan": atan(Z), "softsign": Z / (1 + Abs(Z))}
 
@@ -178,16 +188,20 @@ def test_certificate_layers_and_grid_agree(function, box, epsilon, name):
     problem, certificate, network = found.problem, found.certificate, found.network
     assert found.construction.bound <= epsilon
     assert certificate.upper <= epsilon
-    assert certificate.lower <= certificate.upper <= found.construction.bound * (1 + F(1, 10**6))
+    assert certificate.lower <= certificate.upper <= found.construction.bound * (1 + Fraction(1, 10**6))
     layers = network.layers()
     with precision(120):
-        at_witness = evaluate(problem.tape, [(c, c) for c in certificate.witness]).value - value(layers, certificate.witness)
+        at_witness = evaluate(problem.tape, [(c, c) for c in certificate.witness]).value - value(
+            layers, certificate.witness
+        )
         assert lower(abs(at_witness)) >= certificate.lower
         generator = random.Random(1)
         leaves = generator.sample(network.leaves(), min(12, len(network.leaves())))
         for leaf in leaves:
             # A point of the leaf, generic so that it lies on no knot and no diagonal.
-            place = tuple(low + (high - low) * F(generator.randint(1, 96), 97) for low, high in leaf.box)
+            place = tuple(
+                low + (high - low) * Fraction(generator.randint(1, 96), 97) for low, high in leaf.box
+            )
             exact = evaluate(problem.tape, [(c, c) for c in place]).value - value(layers, place)
             assert leaf.difference(problem.tape, place).overlaps(exact)
             bound = leaf.bound(problem.tape)
@@ -227,10 +241,17 @@ def _numpy_activation(activation):
 def test_networks_without_structure_are_certified(activation):
     """As trained ones are: weights of both signs, dead units, kinks anywhere."""
     generator = random.Random(7)
-    draw = lambda: F(generator.randint(-60, 60), 16)  # noqa: E731
+    draw = lambda: Fraction(generator.randint(-60, 60), 16)  # noqa: E731
     weights, offsets, outer = (tuple(draw() for _ in range(9)) for _ in range(3))
-    problem = pose(sin(x), [(0, 3)], F(1, 100))
-    network = Shallow(activation, (*weights, F(0)), (*offsets, F(1)), (*outer, F(2)), F(1, 3), problem.box[0])
+    problem = pose(sin(x), [(0, 3)], Fraction(1, 100))
+    network = Shallow(
+        activation,
+        (*weights, Fraction(0)),
+        (*offsets, Fraction(1)),
+        (*outer, Fraction(2)),
+        Fraction(1, 3),
+        problem.box[0],
+    )
     found = certified(problem, network)
     points = np.linspace(0, 3, 3001)
     seen = np.abs(np.sin(points) - _float_values(network.layers(), points[:, None])).max()
@@ -240,44 +261,46 @@ def test_networks_without_structure_are_certified(activation):
 
 
 def test_an_epsilon_below_the_error_is_refused_with_a_witness():
-    found = approximate(sin(x), [(0, 3)], F(1, 20), RELU)
-    claimed = found.certificate.lower * F(9, 10)
+    found = approximate(sin(x), [(0, 3)], Fraction(1, 20), RELU)
+    claimed = found.certificate.lower * Fraction(9, 10)
     again = certified(found.problem, found.network, claimed)
     assert again.holds(claimed) is False
-    assert again.holds(F(1, 20)) is True
+    assert again.holds(Fraction(1, 20)) is True
 
 
 def test_a_changed_weight_is_noticed():
-    found = approximate(sin(x), [(0, 3)], F(1, 20), NAMED["heaviside"])
+    found = approximate(sin(x), [(0, 3)], Fraction(1, 20), NAMED["heaviside"])
     network = found.network
     for index in (0, network.units // 2, network.units - 1):
-        changed = network.with_outer(index, network.outer[index] + F(1, 10))
-        assert certified(found.problem, changed).holds(F(1, 20)) is False
+        changed = network.with_outer(index, network.outer[index] + Fraction(1, 10))
+        assert certified(found.problem, changed).holds(Fraction(1, 20)) is False
 
 
 # --- refusals ---------------------------------------------------------------------------------------------
 
 w = Symbol("w", real=True)
 REFUSED = [
-    (1 / x, [(-1, 1)], F(1, 10), "relu", "undefined or unbounded near x = 0"),
-    (log(x), [(-1, 1)], F(1, 10), "relu", "logarithm"),
-    (log(x), [(0, 1)], F(1, 10), "relu", "logarithm"),
-    (sqrt(x), [(-1, 1)], F(1, 10), "relu", "negative"),
-    (sympy.tan(x), [(0, 3)], F(1, 10), "relu", "1.5708"),
-    (sympy.sign(x), [(-1, 1)], F(1, 10), "relu", "jumps"),
-    (sympy.Heaviside(x - y), [(0, 1), (0, 1)], F(1, 10), "relu", "Lipschitz"),
-    (x + w, [(0, 1)], F(1, 10), "relu", "free symbols w"),
-    (x, [(0, 1)], F(0), "relu", "epsilon"),
-    (x, [(1, 1)], F(1, 10), "relu", "empty"),
-    (x, [(2, 1)], F(1, 10), "relu", "LO < HI"),
-    (x + sympy.I, [(0, 1)], F(1, 10), "relu", "real"),
-    (sin(x), [(0, 6)], F(1, 10**9), "heaviside", "cells"),
-    (sin(x) * y, [(0, 6), (0, 1)], F(1, 10**4), "logistic", "larger epsilon"),
-    (sympy.gamma(x), [(1, 2)], F(1, 10), "relu", "gamma"),
+    (1 / x, [(-1, 1)], Fraction(1, 10), "relu", "undefined or unbounded near x = 0"),
+    (log(x), [(-1, 1)], Fraction(1, 10), "relu", "logarithm"),
+    (log(x), [(0, 1)], Fraction(1, 10), "relu", "logarithm"),
+    (sqrt(x), [(-1, 1)], Fraction(1, 10), "relu", "negative"),
+    (sympy.tan(x), [(0, 3)], Fraction(1, 10), "relu", "1.5708"),
+    (sympy.sign(x), [(-1, 1)], Fraction(1, 10), "relu", "jumps"),
+    (sympy.Heaviside(x - y), [(0, 1), (0, 1)], Fraction(1, 10), "relu", "Lipschitz"),
+    (x + w, [(0, 1)], Fraction(1, 10), "relu", "free symbols w"),
+    (x, [(0, 1)], Fraction(0), "relu", "epsilon"),
+    (x, [(1, 1)], Fraction(1, 10), "relu", "empty"),
+    (x, [(2, 1)], Fraction(1, 10), "relu", "LO < HI"),
+    (x + sympy.I, [(0, 1)], Fraction(1, 10), "relu", "real"),
+    (sin(x), [(0, 6)], Fraction(1, 10**9), "heaviside", "cells"),
+    (sin(x) * y, [(0, 6), (0, 1)], Fraction(1, 10**4), "logistic", "larger epsilon"),
+    (sympy.gamma(x), [(1, 2)], Fraction(1, 10), "relu", "gamma"),
 ]
 
 
-@pytest.mark.parametrize(("function", "box", "epsilon", "name", "said"), REFUSED, ids=lambda item: str(item)[:30])
+@pytest.mark.parametrize(
+    ("function", "box", "epsilon", "name", "said"), REFUSED, ids=lambda item: str(item)[:30]
+)
 def test_bad_problems_are_refused_in_one_line(function, box, epsilon, name, said):
     with pytest.raises(InputError) as refusal:
         approximate(function, box, epsilon, NAMED[name])
@@ -288,7 +311,7 @@ def test_bad_problems_are_refused_in_one_line(function, box, epsilon, name, said
 def test_overshooting_sigmoids_are_refused_in_the_plane():
     wild = NAMED["logistic"] + 2 * sin(3 * Z) * exp(-(Z**2))
     with pytest.raises(OutsideClass, match="interval between its limits"):
-        approximate(x + y, [(0, 1), (0, 1)], F(1, 2), wild)
+        approximate(x + y, [(0, 1), (0, 1)], Fraction(1, 2), wild)
 
 
 def test_local_forms_of_jets_match_the_sum_rule():

@@ -1,6 +1,6 @@
 """Sigmoidal activations: closed-form tails, limits, overshoot, and refusals with their reasons."""
 
-from fractions import Fraction as F
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -27,10 +27,12 @@ TAILS = [
 ]
 
 
-@pytest.mark.parametrize(("activation", "tail"), TAILS, ids=lambda item: str(item) if not callable(item) else "")
+@pytest.mark.parametrize(
+    ("activation", "tail"), TAILS, ids=lambda item: str(item) if not callable(item) else ""
+)
 def test_tails_match_their_closed_forms(activation, tail):
     unit = sigmoid(activation)
-    for threshold in (F(1), F(5), F(40)):
+    for threshold in (Fraction(1), Fraction(5), Fraction(40)):
         truth = float(tail(mpmath.mpf(threshold.numerator) / threshold.denominator))
         found = float(unit.tail(threshold))
         # The limits are rationals within 2^-60 of the true ones, and the arithmetic has 160 bits.
@@ -38,9 +40,13 @@ def test_tails_match_their_closed_forms(activation, tail):
 
 
 def test_thresholds_invert_tails():
-    for delta in (F(1, 10), F(1, 1000)):
+    for delta in (Fraction(1, 10), Fraction(1, 1000)):
         reached = sigmoid(LOGISTIC).threshold(delta)
-        assert float(np.log(float((1 - delta) / delta))) <= float(reached) <= 1.1 * float(np.log(float(1 / delta))) + 0.1
+        assert (
+            float(np.log(float((1 - delta) / delta)))
+            <= float(reached)
+            <= 1.1 * float(np.log(float(1 / delta))) + 0.1
+        )
 
 
 def test_limits():
@@ -48,8 +54,8 @@ def test_limits():
     assert (sigmoid(sign(Z)).low, sigmoid(sign(Z)).high) == (-1, 1)
     assert (sigmoid(STEP).low, sigmoid(STEP).high) == (0, 1)
     assert abs(float(sigmoid(atan(Z)).high) - np.pi / 2) < 1e-15
-    assert simplest(F(31415, 10000), F(31416, 10000)) == F(333, 106)
-    assert simplest(F(-7, 3), F(-2)) == -2
+    assert simplest(Fraction(31415, 10000), Fraction(31416, 10000)) == Fraction(333, 106)
+    assert simplest(Fraction(-7, 3), Fraction(-2)) == -2
 
 
 def test_overshoot_and_slope():
@@ -67,8 +73,8 @@ def test_an_overshooting_sigmoid_still_approximates():
     from sympy import Symbol
 
     wild = LOGISTIC + 2 * sin(3 * Z) * exp(-(Z**2))
-    found = approximate(sin(Symbol("x", real=True)), [(0, 1)], F(1, 10), wild)
-    assert found.certificate.upper <= F(1, 10)
+    found = approximate(sin(Symbol("x", real=True)), [(0, 1)], Fraction(1, 10), wild)
+    assert found.certificate.upper <= Fraction(1, 10)
 
 
 REFUSED = [

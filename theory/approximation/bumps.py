@@ -25,6 +25,7 @@ from theory.parameters import Parameter, expression_in, intervals, positive_rati
 from theory.proving import Definition, Identity, Nonnegativity
 from theory.statement import Hypothesis, Source, Statement
 
+Box = tuple[tuple[Expr, Expr], ...]
 EPSILON = Symbol("epsilon", positive=True)
 
 
@@ -41,24 +42,45 @@ def _recognized(expression: Expr) -> Expr:
 
 
 PARAMETERS = (
-    Parameter("function", "the function to approximate, in x (and y, z in more dimensions)", "sin(x)",
-              expression_in(*COORDINATES)),
+    Parameter(
+        "function",
+        "the function to approximate, in x (and y, z in more dimensions)",
+        "sin(x)",
+        expression_in(*COORDINATES),
+    ),
     Parameter("box", "one interval LO,HI for each variable, separated by semicolons", "0,6", intervals()),
     Parameter("epsilon", "the largest error allowed, in supremum norm", "1/100", positive_rational()),
-    Parameter("activation", "relu, heaviside, logistic, or a sigmoidal expression in z", "logistic", read_activation),
+    Parameter(
+        "activation", "relu, heaviside, logistic, or a sigmoidal expression in z", "logistic", read_activation
+    ),
 )
 
 SOURCES = (
-    Source("Cybenko, G.", "Approximation by superpositions of a sigmoidal function", 1989, "Theorem 2",
-           "doi:10.1007/BF02551274"),
-    Source("Hornik, K.", "Approximation capabilities of multilayer feedforward networks", 1991, "Theorem 2",
-           "doi:10.1016/0893-6080(91)90009-T"),
-    Source("Yarotsky, D.", "Error bounds for approximations with deep ReLU networks", 2017, "Section 3.2",
-           "arXiv:1610.01145"),
+    Source(
+        "Cybenko, G.",
+        "Approximation by superpositions of a sigmoidal function",
+        1989,
+        "Theorem 2",
+        "doi:10.1007/BF02551274",
+    ),
+    Source(
+        "Hornik, K.",
+        "Approximation capabilities of multilayer feedforward networks",
+        1991,
+        "Theorem 2",
+        "doi:10.1016/0893-6080(91)90009-T",
+    ),
+    Source(
+        "Yarotsky, D.",
+        "Error bounds for approximations with deep ReLU networks",
+        2017,
+        "Section 3.2",
+        "arXiv:1610.01145",
+    ),
 )
 
 
-def statement(function: Expr, box: tuple, epsilon: Rational, activation: Expr) -> Statement:
+def statement(function: Expr, box: Box, epsilon: Rational, activation: Expr) -> Statement:
     """The theorem for one activation; the bound is that of the rule that applies to this function."""
     problem = pose(function, box, epsilon)
     construction = _construction(problem, activation)
@@ -66,10 +88,14 @@ def statement(function: Expr, box: tuple, epsilon: Rational, activation: Expr) -
     return Statement(
         id="approximation.bumps",
         title="Universal approximation by explicit bumps",
-        summary="An explicit network approximates a given function on a box to within a given accuracy; its size "
+        summary="An explicit network approximates a given function on a box to within a given "
+        "accuracy; its size "
         "follows from a closed form, and its error is certified on the whole box.",
         hypotheses=(
-            Hypothesis("$f$ is continuous on the closed box", holds=lambda given: given["function"].is_real is not False),
+            Hypothesis(
+                "$f$ is continuous on the closed box",
+                holds=lambda given: given["function"].is_real is not False,
+            ),
             Hypothesis("$\\varepsilon > 0$", Gt(EPSILON, 0)),
             Hypothesis("the activation is ReLU, or has finite and distinct limits at $\\pm\\infty$"),
         ),
@@ -114,7 +140,7 @@ def _sigmoid_factor(activation: Expr) -> Expr:
     return (1 + 2 * over) * (lemma.HALF + rational(ZONE)) + rational(TAIL_SHARE)
 
 
-def derivation(function: Expr, box: tuple, epsilon: Rational, activation: Expr) -> Derivation:
+def derivation(function: Expr, box: Box, epsilon: Rational, activation: Expr) -> Derivation:
     """Rows from the construction to the certified error; the lemmas of all three constructions are proved."""
     problem = pose(function, box, epsilon)
     size = problem.dimension
@@ -153,16 +179,23 @@ def _numbers(problem: Problem, activation: Expr) -> list[Row]:
     rows.append(
         Row(
             Le(bound, accuracy, evaluate=False),
-            f"The closed form with {_count(construction)}, rounding of the weights included: the bound known before "
+            f"The closed form with {_count(construction)}, rounding of the weights included: the "
+            "bound known before "
             "the network is built.",
             Nonnegativity(),
         )
     )
     certificate = solved(problem, activation).certificate
     upper = accuracy if certificate.upper is None else rational(_short(certificate.upper, problem.epsilon))
-    rows.append(Row(Le(lemma.E, upper), f"The network itself, all {construction.network.units} units of it: a certificate "
-                    f"on the whole box, which a point with error at least {float(certificate.lower):.6g} shows to be "
-                    "nearly sharp.", final))
+    rows.append(
+        Row(
+            Le(lemma.E, upper),
+            f"The network itself, all {construction.network.units} units of it: a certificate "
+            f"on the whole box, which a point with error at least {float(certificate.lower):.6g} shows to be "
+            "nearly sharp.",
+            final,
+        )
+    )
     return rows
 
 
@@ -216,21 +249,33 @@ def _modulus(construction: Construction, activation: Expr) -> tuple[int, Fractio
 
 def _sigmoid_rows(construction: Construction) -> list[Row]:
     unit = construction.sigmoid
-    if unit is None or unit.logistic and len(construction.cells) == 1:
+    if unit is None or (unit.logistic and len(construction.cells) == 1):
         return []
     normalized = (unit.expression - rational(unit.low)) / rational(unit.high - unit.low)
     threshold = unit.threshold(TAIL_SHARE / max(1, construction.cells[0]))
     tail = round_up(unit.tail(threshold), 20)
     rows = [
-        Row(Le(Abs(normalized - Function("H")(Z)), rational(tail)), f"The tail of the activation, normalized to the limits "
-            f"0 and 1, beyond $|z| = {rational(threshold)}$, enclosed on both half-lines.", TailBound(unit, "tail", threshold)),
-        Row(Le(Function("s")(normalized), rational(round_up(unit.overshoot, 20))), "How far the activation leaves the "
-            "interval between its limits.", TailBound(unit, "overshoot")),
+        Row(
+            Le(Abs(normalized - Function("H")(Z)), rational(tail)),
+            f"The tail of the activation, normalized to the limits "
+            f"0 and 1, beyond $|z| = {rational(threshold)}$, enclosed on both half-lines.",
+            TailBound(unit, "tail", threshold),
+        ),
+        Row(
+            Le(Function("s")(normalized), rational(round_up(unit.overshoot, 20))),
+            "How far the activation leaves the interval between its limits.",
+            TailBound(unit, "overshoot"),
+        ),
     ]
     if len(construction.cells) > 1:
         slope = rational(round_up(unit.lipschitz, 20))
-        rows.append(Row(Le(Abs(Derivative(normalized, Z, evaluate=False)), slope), "The slope of the activation, by which "
-                        "errors of inner units reach the outer ones.", TailBound(unit, "slope")))
+        rows.append(
+            Row(
+                Le(Abs(Derivative(normalized, Z, evaluate=False)), slope),
+                "The slope of the activation, by which errors of inner units reach the outer ones.",
+                TailBound(unit, "slope"),
+            )
+        )
     return rows
 
 
@@ -238,13 +283,22 @@ def _limiting_case(activation: Expr) -> Row:
     """Known answers: x^2 under ReLU, a straight line under steps, infinitely steep sigmoids."""
     a, h = lemma.a, lemma.h
     if activation == RELU:
-        return Row(Eq((a**2 + (a + h) ** 2) / 2 - (a + h / 2) ** 2, 2 * h**2 / 8),
-                   "For $f = x^2$, $M = 2$, the error in the middle of a cell equals the bound.", Identity())
+        return Row(
+            Eq((a**2 + (a + h) ** 2) / 2 - (a + h / 2) ** 2, 2 * h**2 / 8),
+            "For $f = x^2$, $M = 2$, the error in the middle of a cell equals the bound.",
+            Identity(),
+        )
     if activation == LOGISTIC:
-        return Row(Eq((lemma.HALF + 1 / sinh(lemma.u)).limit(lemma.u, oo), lemma.HALF),
-                   "Infinitely steep units are steps, and the bound becomes theirs.", Identity())
-    return Row(Eq((a + h) - (a + h / 2), h / 2),
-               "For $f = x$, $L = 1$, the error at the end of a cell equals the bound of the step network.", Identity())
+        return Row(
+            Eq((lemma.HALF + 1 / sinh(lemma.u)).limit(lemma.u, oo), lemma.HALF),
+            "Infinitely steep units are steps, and the bound becomes theirs.",
+            Identity(),
+        )
+    return Row(
+        Eq((a + h) - (a + h / 2), h / 2),
+        "For $f = x$, $L = 1$, the error at the end of a cell equals the bound of the step network.",
+        Identity(),
+    )
 
 
 __all__ = ["PARAMETERS", "InputError", "derivation", "read_activation", "statement"]

@@ -63,7 +63,10 @@ class Sigmoid:
     def tail(self, threshold: Fraction) -> Fraction:
         """delta(T): an upper bound of sup |sigma - H| over |t| >= T > 0, normalized."""
         with precision(_BITS):
-            sides = [(_on_ray(self.expression, 1, threshold), 1), (_on_ray(self.expression, -1, threshold), 0)]
+            sides = [
+                (_on_ray(self.expression, 1, threshold), 1),
+                (_on_ray(self.expression, -1, threshold), 0),
+            ]
             ends = [abs(self.normalized(end) - limit).upper() for side, limit in sides for end in side]
             return max(upper(end) for end in ends)
 
@@ -73,8 +76,10 @@ class Sigmoid:
         while not self.tail(enough) <= target:
             enough *= 2
             if enough > _LARGEST:
-                raise OutsideClass(f"{self.expression} approaches its limits too slowly: choose an activation with "
-                                   "faster tails, such as 1/(1 + exp(-z))")
+                raise OutsideClass(
+                    f"{self.expression} approaches its limits too slowly: choose an activation with "
+                    "faster tails, such as 1/(1 + exp(-z))"
+                )
         short = enough / 2
         for _ in range(4):
             middle = (short + enough) / 2
@@ -90,7 +95,9 @@ class Sigmoid:
             values = [self.normalized(end) for ray in rays for end in ray]
             high, low = self._extremes(edge)
             values += [self.normalized(high), self.normalized(low)]
-            return max(Fraction(0), *[upper(value - 1) for value in values], *[upper(-value) for value in values])
+            return max(
+                Fraction(0), *[upper(value - 1) for value in values], *[upper(-value) for value in values]
+            )
 
     @cached_property
     def lipschitz(self) -> Fraction:
@@ -100,13 +107,17 @@ class Sigmoid:
             inner = regularity(self.tape, [((-edge, edge),)]).lipschitz[0]
             slopes = [_slope_on_ray(self.expression, side, edge) for side in (1, -1)]
         if inner is None or None in slopes:
-            raise OutsideClass(f"no bound of the derivative of {self.expression} could be certified: in two and more "
-                               "dimensions the activation must be Lipschitz; try 1/(1 + exp(-z))")
+            raise OutsideClass(
+                f"no bound of the derivative of {self.expression} could be certified: in two and more "
+                "dimensions the activation must be Lipschitz; try 1/(1 + exp(-z))"
+            )
         return max(inner, *[slope for slope in slopes if slope is not None]) / abs(self.high - self.low)
 
     def _extremes(self, edge: Fraction) -> tuple[Ball, Ball]:
         """Enclosures of the largest and the least value on [-edge, edge], to about 1e-3."""
-        parts = [(-edge + 2 * edge * Fraction(k, 256), -edge + 2 * edge * Fraction(k + 1, 256)) for k in range(256)]
+        parts = [
+            (-edge + 2 * edge * Fraction(k, 256), -edge + 2 * edge * Fraction(k + 1, 256)) for k in range(256)
+        ]
         values = [ranges.evaluate(self.tape, [ranges.interval(*part)], [part]) for part in parts]
         high, low = values[0].high, values[0].low
         for value in values:
@@ -123,8 +134,10 @@ def sigmoid(expression: Expr) -> Sigmoid:
     with precision(_BITS):
         low, high = _limit(expression, -1), _limit(expression, 1)
         if low == high:
-            raise OutsideClass(f"{expression} is not sigmoidal: its limits at -oo and +oo are both {_short(low)}, and "
-                               "must differ; try 1/(1 + exp(-z)) or relu")
+            raise OutsideClass(
+                f"{expression} is not sigmoidal: its limits at -oo and +oo are both {_short(low)}, and "
+                "must differ; try 1/(1 + exp(-z)) or relu"
+            )
         found = Sigmoid(expression, low, high)
         edge = found.threshold(Fraction(1, 64))
         try:
@@ -146,14 +159,20 @@ def _limit(expression: Expr, side: int) -> Fraction:
     try:
         value = _on_ray(expression, side, _FAR)
     except Undefined as problem:
-        raise OutsideClass(f"{expression} is not sigmoidal: near {where} it is not defined ({problem})") from None
+        raise OutsideClass(
+            f"{expression} is not sigmoidal: near {where} it is not defined ({problem})"
+        ) from None
     if not value.finite:
-        raise OutsideClass(f"{expression} is not sigmoidal: it is unbounded towards {where}, or its limit there could "
-                           "not be enclosed; it needs finite, distinct limits, as 1/(1 + exp(-z)) has")
+        raise OutsideClass(
+            f"{expression} is not sigmoidal: it is unbounded towards {where}, or its limit there could "
+            "not be enclosed; it needs finite, distinct limits, as 1/(1 + exp(-z)) has"
+        )
     low, high = lower(value.low), upper(value.high)
     if high - low > _NARROW:
-        raise OutsideClass(f"{expression} is not sigmoidal: towards {where} it keeps varying between "
-                           f"{float(value.low):.4g} and {float(value.high):.4g}; it needs a limit there")
+        raise OutsideClass(
+            f"{expression} is not sigmoidal: towards {where} it keeps varying between "
+            f"{float(value.low):.4g} and {float(value.high):.4g}; it needs a limit there"
+        )
     return simplest(low, high)
 
 
@@ -171,7 +190,7 @@ def simplest(low: Fraction, high: Fraction) -> Fraction:
 
 
 class Form(NamedTuple):
-    """An expression on the half-line p >= T as a tape in some variable w of p, and that change of variable."""
+    """An expression on the half-line p >= T as a tape in some variable w of p, and that change."""
 
     tape: Tape
     change: Literal["p", "1/p", "exp(-p)"]
@@ -205,7 +224,9 @@ def _form(expression: Expr) -> Form:
 def _forms(plain: Form, expression: Expr) -> Iterator[Form]:
     yield plain
     powers = {power: power.args[0].coeff(_POSITIVE) for power in expression.atoms(exp)}
-    if powers and all(power.args[0] == rate * _POSITIVE and rate.is_Rational for power, rate in powers.items()):
+    if powers and all(
+        power.args[0] == rate * _POSITIVE and rate.is_Rational for power, rate in powers.items()
+    ):
         changed = expression.subs({power: _POSITIVE**-rate for power, rate in powers.items()})
         # A further p outside exponentials would turn into -log of the new variable: then this form is none.
         if not expression.subs(dict.fromkeys(powers, 1)).free_symbols:

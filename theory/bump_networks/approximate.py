@@ -35,7 +35,9 @@ class Approximation:
         return self.construction.network
 
 
-def approximate(function: Expr, box: Sequence[tuple[Any, Any]], epsilon: Any, activation: Expr = RELU) -> Approximation:
+def approximate(
+    function: Expr, box: Sequence[tuple[Any, Any]], epsilon: Any, activation: Expr = RELU
+) -> Approximation:
     """Build and certify a network N with sup over the box of |f - N| <= epsilon.
 
     Raises InputError or OutsideClass in one line for what cannot be done, BallsUnavailable without
@@ -59,6 +61,6 @@ def built(problem: Problem, activation: Expr) -> Construction:
 
 
 def certified(problem: Problem, network: Network, epsilon: Fraction | None = None) -> Certificate:
-    """A two-sided certificate of sup |f - N|, refined until it decides ``epsilon`` (default: the problem's)."""
+    """A two-sided certificate of sup |f - N| that decides ``epsilon`` (default: the problem's)."""
     with precision():
         return certify(problem.tape, network.leaves(), problem.epsilon if epsilon is None else epsilon)

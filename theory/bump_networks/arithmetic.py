@@ -15,9 +15,11 @@ from sympy import Rational
 from theory.balls import BallsUnavailable
 
 try:
-    import flint
+    import flint as _flint
 except ImportError:  # the package works without it; certified results then say that they were not run
-    flint = None
+    flint: Any = None
+else:
+    flint = _flint
 
 Ball = Any  # flint.arb, which publishes no types
 PRECISION = 80  # bits: double precision plus enough that cancellation in a leaf costs nothing visible

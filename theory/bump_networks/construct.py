@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from math import isqrt, prod
 
 from sympy import Expr
@@ -74,8 +74,10 @@ def construct(problem: Problem, activation: Expr) -> Construction:
     if activation == RELU:
         return _linear(problem, smooth, cuts)
     if unit is not None and problem.dimension > 1 and unit.overshoot > Fraction(1, 2**40):
-        raise OutsideClass(f"{activation} leaves the interval between its limits: in two and more dimensions use a "
-                           "sigmoid that does not, such as 1/(1 + exp(-z))")
+        raise OutsideClass(
+            f"{activation} leaves the interval between its limits: in two and more dimensions use a "
+            "sigmoid that does not, such as 1/(1 + exp(-z))"
+        )
     return _constant(problem, smooth, unit)
 
 
@@ -93,8 +95,10 @@ def _refuse(problem: Problem, cells: int | None) -> None:
     most = MAXIMUM_CELLS[problem.dimension]
     if cells is None or cells > most:
         needed = f"about {cells:.3g}" if cells is not None else f"more than {most}"
-        raise InputError(f"epsilon = {problem.epsilon} needs {needed} cells, and at most {most} are built in "
-                         f"{problem.dimension} dimension(s): try a larger epsilon, a smaller box, or relu")
+        raise InputError(
+            f"epsilon = {problem.epsilon} needs {needed} cells, and at most {most} are built in "
+            f"{problem.dimension} dimension(s): try a larger epsilon, a smaller box, or relu"
+        )
 
 
 # --- ReLU -------------------------------------------------------------------------------------------------
@@ -104,15 +108,17 @@ def _linear(problem: Problem, smooth: Regularity, cuts: list[list[Fraction]]) ->
     if problem.dimension == 1:
         return _broken_line(problem, smooth, cuts[0])
     goal, rounding, spread = _accuracy(problem)
-    lengths = [max(b - a for a, b in zip(axis, axis[1:], strict=False)) for axis in cuts]
+    lengths = [max(b - a for a, b in pairwise(axis)) for axis in cuts]
     rule, bound, ratios = _linear_rule(problem, smooth)
     widths = _widths(problem, lengths, ratios, bound, goal)
     knots = tuple(_refined(axis, width) for axis, width in zip(cuts, widths, strict=True))
     cells = tuple(len(axis) - 1 for axis in knots)
     _refuse(problem, prod(cells))
     values = tuple(value_near(problem.tape, point, rounding) for point in product(*knots))
-    largest = tuple(max(b - a for a, b in zip(axis, axis[1:], strict=False)) for axis in knots)
-    return Construction(KuhnHats(knots, values), rule, smooth, cells, largest, bound(largest) + spread, spread)
+    largest = tuple(max(b - a for a, b in pairwise(axis)) for axis in knots)
+    return Construction(
+        KuhnHats(knots, values), rule, smooth, cells, largest, bound(largest) + spread, spread
+    )
 
 
 Bound = Callable[[Sequence[Fraction]], Fraction]
@@ -122,18 +128,23 @@ def _linear_rule(problem: Problem, smooth: Regularity) -> tuple[str, Bound, list
     size = problem.dimension
     axes = range(size)
     if None not in smooth.second:
-        def remainder(h: Sequence[Fraction]) -> Fraction:
-            return sum((_known(smooth.curvature(k, l)) * h[k] * h[l] / 8 for k in axes for l in axes), Fraction(0))  # noqa: E741
 
-        rows = [sum(_known(smooth.curvature(k, l)) for l in axes) for k in axes]  # noqa: E741
+        def remainder(h: Sequence[Fraction]) -> Fraction:
+            return sum(
+                (_known(smooth.curvature(k, m)) * h[k] * h[m] / 8 for k in axes for m in axes), Fraction(0)
+            )
+
+        rows = [sum(_known(smooth.curvature(k, m)) for m in axes) for k in axes]
         return "curvature", remainder, [_inverse_root(Fraction(row)) for row in rows]
     return "lipschitz", *_lipschitz_rule(problem, smooth)
 
 
 def _lipschitz_rule(problem: Problem, smooth: Regularity) -> tuple[Bound, list[Fraction]]:
     if None in smooth.lipschitz:
-        raise InputError(f"no Lipschitz constant of {problem.function} could be certified on this box (a jump, or an "
-                         "infinite slope): choose a smaller box, or a function of one variable")
+        raise InputError(
+            f"no Lipschitz constant of {problem.function} could be certified on this box (a jump, or an "
+            "infinite slope): choose a smaller box, or a function of one variable"
+        )
 
     def bound(h: Sequence[Fraction]) -> Fraction:
         return sum((_known(c) * width / 2 for c, width in zip(smooth.lipschitz, h, strict=True)), Fraction(0))
@@ -147,7 +158,11 @@ def _known(value: Fraction | None) -> Fraction:
 
 
 def _inverse_root(value: Fraction) -> Fraction:
-    return Fraction(1) / Fraction(float(value) ** 0.5).limit_denominator(10**6) if value > Fraction(1, 10**9) else Fraction(0)
+    return (
+        Fraction(1) / Fraction(float(value) ** 0.5).limit_denominator(10**6)
+        if value > Fraction(1, 10**9)
+        else Fraction(0)
+    )
 
 
 def _widths(
@@ -162,7 +177,9 @@ def _widths(
         ]
         return [length / count for length, count in zip(lengths, counts, strict=True)]
 
-    scale = max([length / ratio for length, ratio in zip(lengths, ratios, strict=True) if ratio], default=Fraction(1))
+    scale = max(
+        [length / ratio for length, ratio in zip(lengths, ratios, strict=True) if ratio], default=Fraction(1)
+    )
     while bound(at(scale)) > goal:
         scale /= 2
         _refuse(problem, prod(round(a / b) for a, b in zip(lengths, at(4 * scale), strict=True)))
@@ -175,7 +192,7 @@ def _widths(
 
 def _refined(cuts: Sequence[Fraction], width: Fraction) -> tuple[Fraction, ...]:
     points = []
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in pairwise(cuts):
         count = max(1, -((-(high - low) / width).__floor__()))
         points += [low + (high - low) * Fraction(step, count) for step in range(count)]
     return (*points, cuts[-1])
@@ -187,7 +204,7 @@ def _broken_line(problem: Problem, smooth: Regularity, cuts: list[Fraction]) -> 
     largest, rules, worst = Fraction(0), set(), Fraction(0)
     if None in smooth.lipschitz:
         cuts = [cuts[0], cuts[-1]]  # the modulus of continuity is one of the whole interval
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in pairwise(cuts):
         rule, count, bound = _piece(problem, (low, high), goal)
         _refuse(problem, count + len(knots))
         knots += [low + (high - low) * Fraction(step, count) for step in range(count)]
@@ -196,11 +213,16 @@ def _broken_line(problem: Problem, smooth: Regularity, cuts: list[Fraction]) -> 
     ends = [*knots, cuts[-1]]
     values = [value_near(problem.tape, (knot,), rounding) for knot in ends]
     slopes = [(d - c) / (b - a) for a, b, c, d in zip(ends, ends[1:], values, values[1:], strict=False)]
-    changes = [slopes[0], *[b - a for a, b in zip(slopes, slopes[1:], strict=False)]]
+    changes = [slopes[0], *[b - a for a, b in pairwise(slopes)]]
     kept = [(knot, change) for knot, change in zip(knots, changes, strict=True) if change or knot == knots[0]]
     network = Shallow(
-        RELU, (Fraction(1),) * len(kept), tuple(-knot for knot, _ in kept), tuple(change for _, change in kept),
-        values[0], problem.box[0], tuple(cuts[1:-1]),
+        RELU,
+        (Fraction(1),) * len(kept),
+        tuple(-knot for knot, _ in kept),
+        tuple(change for _, change in kept),
+        values[0],
+        problem.box[0],
+        tuple(cuts[1:-1]),
     )
     rule = next(iter(rules)) if len(rules) == 1 else "lipschitz" if "modulus" not in rules else "modulus"
     return Construction(network, rule, smooth, (len(knots),), (largest,), worst + spread, spread)
@@ -250,11 +272,17 @@ def _constant(problem: Problem, smooth: Regularity, unit: Sigmoid | None) -> Con
         tuple(low + width * step for step in range(1, count))
         for (low, _), width, count in zip(problem.box, widths, cells, strict=True)
     )
-    centers = [[low + width * (step + Fraction(1, 2)) for step in range(count)]
-               for (low, _), width, count in zip(problem.box, widths, cells, strict=True)]
-    grid = Grid(problem.box, knots, tuple(value_near(problem.tape, point, rounding) for point in product(*centers)))
+    centers = [
+        [low + width * (step + Fraction(1, 2)) for step in range(count)]
+        for (low, _), width, count in zip(problem.box, widths, cells, strict=True)
+    ]
+    grid = Grid(
+        problem.box, knots, tuple(value_near(problem.tape, point, rounding) for point in product(*centers))
+    )
     if unit is None:
-        return Construction(StepTowers(grid), "lipschitz", smooth, cells, tuple(widths), bound(widths) + spread, spread)
+        return Construction(
+            StepTowers(grid), "lipschitz", smooth, cells, tuple(widths), bound(widths) + spread, spread
+        )
     network = orthants(grid, unit, tuple(ZONE * width for width in widths), goal * TAIL_SHARE)
     total = bound(widths) + network.tail + spread
     return Construction(network, "lipschitz", smooth, cells, tuple(widths), total, spread, unit)
@@ -267,10 +295,10 @@ def corner_excess(smooth: Regularity, h: Sequence[Fraction]) -> Fraction:
     for size in range(2, len(h) + 1):
         for axes in combinations(range(len(h)), size):
             bounds = [2 ** (size - 1) * min(slopes[k] for k in axes)]
-            for k, l in combinations(axes, 2):  # noqa: E741
-                mixed = smooth.curvature(k, l)
+            for k, m in combinations(axes, 2):
+                mixed = smooth.curvature(k, m)
                 if mixed is not None:
-                    bounds.append(2 ** (size - 2) * mixed * h[k] * h[l])
+                    bounds.append(2 ** (size - 2) * mixed * h[k] * h[m])
             total += min(bounds)
     return total
 
@@ -288,7 +316,10 @@ def orthants(grid: Grid, unit: Sigmoid, zones: tuple[Fraction, ...], tail: Fract
     gap = min(Fraction(1, 4 * dimension), target / (unit.lipschitz * steepness * dimension))
     inner = unit.threshold(gap)
     miss = max(unit.tail(inner), unit.overshoot)
-    moved = max(unit.tail(steepness * (Fraction(1, 2) - dimension * miss)), unit.lipschitz * steepness * dimension * miss)
+    moved = max(
+        unit.tail(steepness * (Fraction(1, 2) - dimension * miss)),
+        unit.lipschitz * steepness * dimension * miss,
+    )
     return Orthants(grid, unit, zones, tuple(inner / zone for zone in zones), steepness, weight * moved)
 
 
@@ -333,13 +364,24 @@ def round_up_ball(value: object) -> Fraction:
 
 
 def _stairs(
-    problem: Problem, unit: Sigmoid | None, knots: list[Fraction], values: list[Fraction], width: Fraction,
+    problem: Problem,
+    unit: Sigmoid | None,
+    knots: list[Fraction],
+    values: list[Fraction],
+    width: Fraction,
     rounding: Fraction,
 ) -> Shallow:
-    jumps = [b - a for a, b in zip(values, values[1:], strict=False)]
+    jumps = [b - a for a, b in pairwise(values)]
     if unit is None:
-        return Shallow(STEP, (Fraction(1),) * len(knots), tuple(-knot for knot in knots), tuple(jumps),
-                       values[0], problem.box[0], tuple(problem.tape.breakpoints(0)))
+        return Shallow(
+            STEP,
+            (Fraction(1),) * len(knots),
+            tuple(-knot for knot in knots),
+            tuple(jumps),
+            values[0],
+            problem.box[0],
+            tuple(problem.tape.breakpoints(0)),
+        )
     steepness = 2 * STEEPNESS / width
     if not unit.logistic:
         steepness = unit.threshold(TAIL_SHARE / max(1, len(knots))) / (ZONE * width)
@@ -349,9 +391,16 @@ def _stairs(
     if unit.logistic:
         reach = max(unit.threshold(problem.epsilon * FAR_SHARE / size) / steepness, width)
     return Shallow(
-        unit.expression, (steepness,) * len(knots), tuple(-steepness * knot for knot in knots),
-        tuple(jump / span for jump in jumps), values[0] - sum(jumps) * unit.low / span, problem.box[0],
-        tuple(problem.tape.breakpoints(0)), unit, reach, not unit.logistic,
+        unit.expression,
+        (steepness,) * len(knots),
+        tuple(-steepness * knot for knot in knots),
+        tuple(jump / span for jump in jumps),
+        values[0] - sum(jumps) * unit.low / span,
+        problem.box[0],
+        tuple(problem.tape.breakpoints(0)),
+        unit,
+        reach,
+        not unit.logistic,
     )
 
 

@@ -87,7 +87,9 @@ def chain(jet: Jet, value: Ball, first: Ball, second: Ball) -> Jet:
 
 def add(left: Jet, right: Jet) -> Jet:
     """The jet of a sum."""
-    return Jet(left.value + right.value, _sum(left.gradient, right.gradient), _sum(left.hessian, right.hessian))
+    return Jet(
+        left.value + right.value, _sum(left.gradient, right.gradient), _sum(left.hessian, right.hessian)
+    )
 
 
 def scale(jet: Jet, factor: Ball) -> Jet:
@@ -113,7 +115,9 @@ def _multiply(left: Jet, right: Jet) -> Jet:
     value = left.value * right.value
     if left.gradient is None or right.gradient is None:
         return Jet(value, None, None)
-    gradient = tuple(a * right.value + left.value * b for a, b in zip(left.gradient, right.gradient, strict=True))
+    gradient = tuple(
+        a * right.value + left.value * b for a, b in zip(left.gradient, right.gradient, strict=True)
+    )
     if left.hessian is None or right.hessian is None:
         return Jet(value, gradient, None)
     size = len(gradient)
@@ -121,18 +125,26 @@ def _multiply(left: Jet, right: Jet) -> Jet:
     mixed = tuple(
         left.gradient[i] * right.gradient[j] + left.gradient[j] * right.gradient[i] for i, j in pairs
     )
-    curved = _sum(scale(Jet(left.value, (), left.hessian), right.value).hessian,
-                  scale(Jet(right.value, (), right.hessian), left.value).hessian)
+    curved = _sum(
+        scale(Jet(left.value, (), left.hessian), right.value).hessian,
+        scale(Jet(right.value, (), right.hessian), left.value).hessian,
+    )
     return Jet(value, gradient, _sum(mixed, curved))
 
 
 def _integer_power(base: Ball, exponent: int) -> tuple[Ball, Ball, Ball]:
     def power(k: int) -> Ball:
         # For an even power the square of |u| is tight on a ball that contains 0.
-        return (abs(base) if k % 2 == 0 else base) ** k if k > 0 else (ball(1) if k == 0 else 1 / base ** (-k))
+        return (
+            (abs(base) if k % 2 == 0 else base) ** k if k > 0 else (ball(1) if k == 0 else 1 / base ** (-k))
+        )
 
     first = exponent * power(exponent - 1)
-    return power(exponent), first, exponent * (exponent - 1) * power(exponent - 2) if exponent != 1 else ball(0)
+    return (
+        power(exponent),
+        first,
+        exponent * (exponent - 1) * power(exponent - 2) if exponent != 1 else ball(0),
+    )
 
 
 def _real_power(base: Ball, exponent: Fraction) -> tuple[Ball, Ball, Ball]:
@@ -266,7 +278,20 @@ def _erfc(u: Ball) -> tuple[Ball, Ball, Ball]:
 
 _BINARY: dict[str, Callable[[Jet, Jet], Jet]] = {"add": add, "multiply": _multiply}
 _SMOOTH: dict[str, Callable[[Ball], tuple[Ball, Ball, Ball]]] = {
-    "exp": _exp, "log": _log, "sin": _sin, "cos": _cos, "tan": _tan, "asin": _asin, "acos": _acos,
-    "atan": _atan, "sinh": _sinh, "cosh": _cosh, "tanh": _tanh, "asinh": _asinh, "acosh": _acosh,
-    "atanh": _atanh, "erf": _erf, "erfc": _erfc,
+    "exp": _exp,
+    "log": _log,
+    "sin": _sin,
+    "cos": _cos,
+    "tan": _tan,
+    "asin": _asin,
+    "acos": _acos,
+    "atan": _atan,
+    "sinh": _sinh,
+    "cosh": _cosh,
+    "tanh": _tanh,
+    "asinh": _asinh,
+    "acosh": _acosh,
+    "atanh": _atanh,
+    "erf": _erf,
+    "erfc": _erfc,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 
 from theory.bump_networks import jets
@@ -50,7 +50,8 @@ class KuhnHats:
     def interpolate(self, cell: Index, point: Point) -> Fraction:
         """The value at a point of a closed cell: walk from its lowest corner along decreasing coordinates."""
         local = [
-            (x - axis[i]) / (axis[i + 1] - axis[i]) for x, axis, i in zip(point, self.knots, cell, strict=True)
+            (x - axis[i]) / (axis[i + 1] - axis[i])
+            for x, axis, i in zip(point, self.knots, cell, strict=True)
         ]
         corner, total = list(cell), self.node(cell)
         for axis in sorted(range(len(cell)), key=lambda k: -local[k]):
@@ -63,7 +64,9 @@ class KuhnHats:
         """One leaf for each cube."""
         cells = product(*(range(len(axis) - 1) for axis in self.knots))
         return [
-            KuhnLeaf(tuple((axis[i], axis[i + 1]) for axis, i in zip(self.knots, cell, strict=True)), cell, self)
+            KuhnLeaf(
+                tuple((axis[i], axis[i + 1]) for axis, i in zip(self.knots, cell, strict=True)), cell, self
+            )
             for cell in cells
         ]
 
@@ -96,9 +99,9 @@ class KuhnLeaf:
         found = []
         if jet.hessian is not None:
             total = ball(0)
-            pairs = [(k, l) for k in range(len(sides)) for l in range(k, len(sides))]  # noqa: E741
-            for (k, l), entry in zip(pairs, jet.hessian, strict=False):  # noqa: E741
-                total += entry.abs_upper() * sides[k] * sides[l] * (1 if k == l else 2) / 8
+            pairs = [(k, m) for k in range(len(sides)) for m in range(k, len(sides))]
+            for (k, m), entry in zip(pairs, jet.hessian, strict=False):
+                total += entry.abs_upper() * sides[k] * sides[m] * (1 if k == m else 2) / 8
             found.append(total.upper())
         if jet.gradient is not None:
             radii = [(part - part.mid()).abs_upper() for part in jet.gradient]
@@ -133,10 +136,13 @@ class KuhnLeaf:
 
 
 Sums = tuple[dict[int, Fraction], Fraction]  # a linear form in the previous layer, and a constant
+Name = tuple[int, int, int]  # sign, axis, number of the knot
+Parts = dict[Name, Sums]
+Maxima = dict[tuple[int, Index], Sums]
 
 
 class _Builder:
-    """Layers one after the other; ``self.plus`` and ``self.minus`` hold the running maxima as linear forms."""
+    """Layers one after the other; maxima are kept as linear forms in the layer before."""
 
     def __init__(self, knots: tuple[tuple[Fraction, ...], ...]) -> None:
         self.knots = knots
@@ -146,11 +152,13 @@ class _Builder:
     def build(self, values: tuple[Fraction, ...]) -> tuple[Layer, ...]:
         coordinates = self._warp()
         grid = [range(len(axis)) for axis in self.knots]
-        shifted = {(k, i): (coordinates[k][0], coordinates[k][1] - i) for k, axis in enumerate(grid) for i in axis}
-        names = [(sign, *key) for key in shifted for sign in (1, -1)]
-        self._layer([_scaled(shifted[name[1:]], name[0]) for name in names])  # type: ignore[index]
-        parts = {name: ({place: Fraction(1)}, Fraction(0)) for place, name in enumerate(names)}
-        maxima = {(sign, (i,)): parts[sign, 0, i] for sign in (1, -1) for i in grid[0]}
+        shifted = {
+            (k, i): (coordinates[k][0], coordinates[k][1] - i) for k, axis in enumerate(grid) for i in axis
+        }
+        names: list[Name] = [(sign, *key) for key in shifted for sign in (1, -1)]
+        self._layer([_scaled(shifted[name[1:]], name[0]) for name in names])
+        parts: Parts = {name: ({place: Fraction(1)}, Fraction(0)) for place, name in enumerate(names)}
+        maxima: Maxima = {(sign, (i,)): parts[sign, 0, i] for sign in (1, -1) for i in grid[0]}
         for k in range(1, len(grid)):
             parts, maxima = self._maximum(k, parts, maxima, grid)
         hats = []
@@ -161,12 +169,13 @@ class _Builder:
         self.layers.append(Layer(self.width, tuple((0, j, v) for j, v in enumerate(values)), (Fraction(0),)))
         return tuple(self.layers)
 
-    def _maximum(self, k: int, parts: dict, maxima: dict, grid: list[range]) -> tuple[dict, dict]:
+    def _maximum(self, k: int, parts: Parts, maxima: Maxima, grid: list[range]) -> tuple[Parts, Maxima]:
         """One more coordinate: M + ReLU(u_k - M); what later layers need passes through, being >= 0."""
         forms: list[Sums] = []
-        kept, later = {}, {}
-        for name, form in maxima.items():
-            kept[name] = len(forms)
+        kept: dict[tuple[int, Index], int] = {}
+        later: dict[Name, int] = {}
+        for key, form in maxima.items():
+            kept[key] = len(forms)
             forms.append(form)
         for name, form in parts.items():
             if name[1] > k:
@@ -186,7 +195,7 @@ class _Builder:
         )
 
     def _warp(self) -> list[Sums]:
-        """Each coordinate in units of its cells, as a linear form: of x, or of ReLU(x - b) where h changes."""
+        """Each coordinate in units of its cells, linear in x, or in ReLU(x - b) where h changes."""
         steps = [_rates(axis) for axis in self.knots]
         if all(len(rates) == 1 for rates in steps):
             return [({k: rates[0][1]}, -rates[0][0] * rates[0][1]) for k, rates in enumerate(steps)]
@@ -203,7 +212,10 @@ class _Builder:
 
     def _layer(self, forms: Sequence[Sums]) -> None:
         entries: list[Entry] = [
-            (row, column, weight) for row, (form, _) in enumerate(forms) for column, weight in form.items() if weight
+            (row, column, weight)
+            for row, (form, _) in enumerate(forms)
+            for column, weight in form.items()
+            if weight
         ]
         self.layers.append(Layer(self.width, tuple(entries), tuple(constant for _, constant in forms), RELU))
         self.width = len(forms)
@@ -212,7 +224,7 @@ class _Builder:
 def _rates(axis: Sequence[Fraction]) -> list[tuple[Fraction, Fraction]]:
     """Where the rate 1/h of the coordinate changes, and by how much."""
     changes, rate = [], Fraction(0)
-    for low, high in zip(axis, axis[1:], strict=False):
+    for low, high in pairwise(axis):
         if 1 / (high - low) != rate:
             changes.append((low, 1 / (high - low) - rate))
             rate = 1 / (high - low)

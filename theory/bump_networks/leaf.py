@@ -64,7 +64,9 @@ class BoxLeaf:
         axis = max(range(len(self.box)), key=lambda k: self.box[k][1] - self.box[k][0])
         low, high = self.box[axis]
         middle = (low + high) / 2
-        return [BoxLeaf(_replaced(self.box, axis, part), self.local) for part in ((low, middle), (middle, high))]
+        return [
+            BoxLeaf(_replaced(self.box, axis, part), self.local) for part in ((low, middle), (middle, high))
+        ]
 
     def candidates(self) -> list[Point]:
         """Interior points at which the error may be large: the center and points next to the corners."""
@@ -123,7 +125,8 @@ def _order_two(center: Jet, whole: Jet, radii: Sequence[Ball]) -> Ball:
     Diagonal terms are maximized exactly, sup b t + a t^2/2 = b^2/(2|a|) at an interior vertex; mixed
     terms are bounded by |A_ij| r_i r_j.
     """
-    assert whole.hessian is not None and center.gradient is not None
+    assert whole.hessian is not None
+    assert center.gradient is not None
     dimension = len(radii)
     if not whole.hessian:
         diagonal, mixed = [ball(0)] * dimension, ball(0)

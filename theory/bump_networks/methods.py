@@ -33,7 +33,9 @@ class DerivativeBound:
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if the enclosures are below the bound. Raises BallsUnavailable."""
-        derivative = relation.lhs.args[0] if isinstance(relation, Le) and isinstance(relation.lhs, Abs) else None
+        derivative = (
+            relation.lhs.args[0] if isinstance(relation, Le) and isinstance(relation.lhs, Abs) else None
+        )
         if not isinstance(derivative, Derivative) or not isinstance(relation.rhs, Rational):
             return Outcome(Answer.UNKNOWN, "needs Le(Abs(Derivative(f, ...)), rational)")
         axes = [self.problem.variables.index(variable) for variable in derivative.variables]
@@ -41,7 +43,7 @@ class DerivativeBound:
             boxes = product_boxes(pieces(self.problem.tape, self.problem.box))
             found = regularity(self.problem.tape, boxes)
         value = found.lipschitz[axes[0]] if len(axes) == 1 else found.curvature(axes[0], axes[1])
-        how = f"ball arithmetic bounds this derivative on the whole box ({len(boxes)} pieces, bisected where needed)"
+        how = f"ball arithmetic bounds this derivative on the whole box, in {len(boxes)} pieces or more"
         return _answer(value is not None and value <= fraction(relation.rhs), how)
 
 
@@ -79,7 +81,7 @@ class TailBound:
             "overshoot": lambda: self.sigmoid.overshoot,
             "slope": lambda: self.sigmoid.lipschitz,
         }[self.quantity]()
-        how = f"ball arithmetic on half-lines with infinite endpoints encloses the {self.quantity} of the activation"
+        how = f"ball arithmetic encloses the {self.quantity} of the activation, on whole half-lines"
         return _answer(isinstance(relation, Le) and found <= fraction(relation.rhs), how)
 
 
@@ -94,6 +96,6 @@ class ErrorBound:
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if the certified supremum is at most the right-hand side. Raises BallsUnavailable."""
         found = solved(self.problem, self.activation).certificate
-        how = f"ball arithmetic on {found.leaves} leaves that cover the box, aligned with the knots of the network"
+        how = f"ball arithmetic on {found.leaves} leaves that cover the box, aligned with the knots"
         holds = isinstance(relation, Le) and found.upper is not None and found.upper <= fraction(relation.rhs)
         return _answer(holds, how)

@@ -36,13 +36,19 @@ class Problem:
             raise InputError(f"epsilon = {self.epsilon} is not positive: give a number > 0, for example 0.01")
         for variable, (low, high) in zip(self.variables, self.box, strict=True):
             if low >= high:
-                raise InputError(f"the interval [{low}, {high}] of {variable} is empty: give LO,HI with LO < HI")
+                raise InputError(
+                    f"the interval [{low}, {high}] of {variable} is empty: give LO,HI with LO < HI"
+                )
         if not 1 <= len(self.variables) <= MAXIMUM_DIMENSION:
-            raise InputError(f"{len(self.variables)} variables: networks are built in 1 to {MAXIMUM_DIMENSION}")
+            raise InputError(
+                f"{len(self.variables)} variables: networks are built in 1 to {MAXIMUM_DIMENSION}"
+            )
         extra = sorted(str(symbol) for symbol in self.function.free_symbols - set(self.variables))
         if extra:
-            raise InputError(f"free symbols {', '.join(extra)} in {self.function}: allowed are "
-                             f"{', '.join(map(str, self.variables))}, one for each interval")
+            raise InputError(
+                f"free symbols {', '.join(extra)} in {self.function}: allowed are "
+                f"{', '.join(map(str, self.variables))}, one for each interval"
+            )
         if self.function.has(sympy.I, sympy.zoo, sympy.nan, sympy.oo):
             raise InputError(f"{self.function} is not a finite real function: give real expressions")
 
@@ -78,5 +84,7 @@ def _realized(function: Expr, variables: Sequence[Symbol]) -> Mapping[Symbol, Sy
 def _exact(value: Any) -> Fraction:
     number = Rational(str(value)) if isinstance(value, float) else value
     if isinstance(number, Expr) and not number.is_Rational:
-        raise InputError(f"{number} is not rational: the ends of a box and epsilon are exact, such as 3.1416 or 22/7")
+        raise InputError(
+            f"{number} is not rational: the ends of a box and epsilon are exact, such as 3.1416 or 22/7"
+        )
     return fraction(number)

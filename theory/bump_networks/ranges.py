@@ -29,7 +29,9 @@ class Undefined(ArithmeticError):
     """The expression has no real value somewhere on the set, or none can be enclosed."""
 
 
-def evaluate(tape: Tape, inputs: Sequence[Range], box: Sequence[tuple[Fraction, Fraction]] | None = None) -> Range:
+def evaluate(
+    tape: Tape, inputs: Sequence[Range], box: Sequence[tuple[Fraction, Fraction]] | None = None
+) -> Range:
     """Enclose a tape on a product of (possibly infinite) intervals.
 
     Raises Undefined where a logarithm, root or quotient leaves its domain or the enclosure says nothing.
@@ -66,7 +68,10 @@ def _apply(
 ) -> Range:
     operation, data = instruction.operation, instruction.data
     if operation in _INCREASING:
-        return Range(_INCREASING[operation](arguments[0].low).lower(), _INCREASING[operation](arguments[0].high).upper())
+        return Range(
+            _INCREASING[operation](arguments[0].low).lower(),
+            _INCREASING[operation](arguments[0].high).upper(),
+        )
     if operation in _SPECIAL:
         return _SPECIAL[operation](*arguments)
     if operation == "constant":
@@ -78,7 +83,9 @@ def _apply(
         return _integer_power(arguments[0], int(data))  # type: ignore[arg-type]
     if operation == "real power":
         return _real_power(arguments[0], Fraction(data))  # type: ignore[arg-type]
-    return _kinked(operation, arguments, data.range(box) if isinstance(data, Affine) and box is not None else None)
+    return _kinked(
+        operation, arguments, data.range(box) if isinstance(data, Affine) and box is not None else None
+    )
 
 
 def _add(left: Range, right: Range) -> Range:
@@ -237,7 +244,16 @@ _INCREASING: dict[str, Callable[[Ball], Ball]] = {
     name: _monotone(name) for name in ("exp", "sinh", "asinh", "erf", "tanh", "atan")
 }
 _SPECIAL: dict[str, Callable[..., Range]] = {
-    "add": _add, "multiply": _multiply, "log": _log, "sin": _periodic("sin"), "cos": _periodic("cos"),
-    "tan": _tan, "asin": _within_unit("asin"), "acos": _within_unit("acos"), "cosh": _cosh,
-    "acosh": _acosh, "atanh": _within_unit("atanh"), "erfc": _erfc,
+    "add": _add,
+    "multiply": _multiply,
+    "log": _log,
+    "sin": _periodic("sin"),
+    "cos": _periodic("cos"),
+    "tan": _tan,
+    "asin": _within_unit("asin"),
+    "acos": _within_unit("acos"),
+    "cosh": _cosh,
+    "acosh": _acosh,
+    "atanh": _within_unit("atanh"),
+    "erfc": _erfc,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heapify, heappop, heappush
-from itertools import count, product
+from itertools import count, pairwise, product
 
 from theory.bump_networks import jets, ranges
 from theory.bump_networks.arithmetic import Ball, ball, round_up, upper
@@ -33,9 +33,9 @@ class Regularity:
     lipschitz: tuple[Fraction | None, ...]
     second: tuple[Fraction | None, ...]
 
-    def curvature(self, k: int, l: int) -> Fraction | None:  # noqa: E741  (indices of the literature)
+    def curvature(self, first: int, second: int) -> Fraction | None:
         """M_kl for any order of the indices."""
-        low, high, size = min(k, l), max(k, l), len(self.lipschitz)
+        low, high, size = min(first, second), max(first, second), len(self.lipschitz)
         return self.second[low * size - low * (low - 1) // 2 + high - low]
 
 
@@ -50,7 +50,7 @@ def pieces(tape: Tape, box: Box) -> list[list[Fraction]]:
 
 def product_boxes(cuts: Sequence[Sequence[Fraction]]) -> list[Box]:
     """The boxes of the grid with these cuts."""
-    return list(product(*[list(zip(axis, axis[1:], strict=False)) for axis in cuts]))
+    return list(product(*[list(pairwise(axis)) for axis in cuts]))
 
 
 def require_bounded(tape: Tape, boxes: Sequence[Box], text: str) -> None:
@@ -70,8 +70,10 @@ def require_bounded(tape: Tape, boxes: Sequence[Box], text: str) -> None:
         at_center = _undefined(tape, [(c, c) for c in center])
         if size < DEEPEST or at_center is not None:
             where = ", ".join(f"{v} = {float(c):.6g}" for v, c in zip(tape.variables, center, strict=True))
-            raise InputError(f"{text} is undefined or unbounded near {where} ({at_center or problem}): "
-                             "choose a box on which it is finite")
+            raise InputError(
+                f"{text} is undefined or unbounded near {where} ({at_center or problem}): "
+                "choose a box on which it is finite"
+            )
         waiting += [(half, size / 2) for half in halves(box)]
     raise InputError(f"{text} could not be shown to be bounded on this box: try a smaller one")
 
@@ -89,7 +91,10 @@ def halves(box: Box) -> list[Box]:
     axis = max(range(len(box)), key=lambda k: box[k][1] - box[k][0])
     low, high = box[axis]
     middle = (low + high) / 2
-    return [tuple(part if k == axis else side for k, side in enumerate(box)) for part in ((low, middle), (middle, high))]
+    return [
+        tuple(part if k == axis else side for k, side in enumerate(box))
+        for part in ((low, middle), (middle, high))
+    ]
 
 
 def regularity(tape: Tape, boxes: Sequence[Box]) -> Regularity:
@@ -215,7 +220,9 @@ def _refuse_jump(tape: Tape, side: tuple[Fraction, Fraction], target: Fraction) 
         if upper(value.high - value.low) <= target:
             continue
         if high - low < smallest:
-            raise InputError(f"the function jumps or oscillates near {float(low):.6g} by more than epsilon: no network "
-                             "with finitely many units is close to it in supremum norm; choose a continuous function")
+            raise InputError(
+                f"the function jumps or oscillates near {float(low):.6g} by more than epsilon: no network "
+                "with finitely many units is close to it in supremum norm; choose a continuous function"
+            )
         middle = (low + high) / 2
         waiting += [(low, middle), (middle, high)]

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from sympy import Expr
 
@@ -77,7 +77,7 @@ class Shallow:
             ends = {low + (high - low) * Fraction(k, _TRAINED_CELLS) for k in range(_TRAINED_CELLS + 1)}
         ends |= set(self._inside(self.cuts))
         points = sorted(ends)
-        return [BoxLeaf((cell,), local) for cell in zip(points, points[1:], strict=False)]
+        return [BoxLeaf((cell,), local) for cell in pairwise(points)]
 
     def _knots(self) -> list[Fraction]:
         pairs = zip(self.weights, self.offsets, strict=True)
@@ -102,7 +102,7 @@ class Shallow:
                 change[knot] = (before[0] + sign * unit[0], before[1] + sign * unit[1])
         points = sorted({low, high, *change, *self._inside(self.cuts)})
         leaves = []
-        for cell in zip(points, points[1:], strict=False):
+        for cell in pairwise(points):
             step = change.get(cell[0], (Fraction(0), Fraction(0)))
             slope, constant = slope + step[0], constant + step[1]
             leaves.append(BoxLeaf((cell,), affine((slope,), constant)))
@@ -115,7 +115,10 @@ class Shallow:
         size = sum(map(abs, self.outer)) * abs(sigmoid.high - sigmoid.low)
         slack = ball(size * sigmoid.tail(self.weights[0] * reach))
         offsets, outer = [ball(v) for v in self.offsets], [ball(a) for a in self.outer]
-        slope, unit = ball(self.weights[0]), self._range_unit(sigmoid) if self.steep else _jet_unit(sigmoid.tape)
+        slope, unit = (
+            ball(self.weights[0]),
+            self._range_unit(sigmoid) if self.steep else _jet_unit(sigmoid.tape),
+        )
 
         def local(box: Box) -> tuple[Jet, Ball]:
             low, high = box[0]

@@ -71,8 +71,10 @@ class Tape:
         found = set()
         for instruction in self.instructions:
             kink = instruction.data
-            if isinstance(kink, Affine) and kink.slopes[axis] != 0 and not any(
-                slope for other, slope in enumerate(kink.slopes) if other != axis
+            if (
+                isinstance(kink, Affine)
+                and kink.slopes[axis] != 0
+                and not any(slope for other, slope in enumerate(kink.slopes) if other != axis)
             ):
                 found.add(-kink.offset / kink.slopes[axis])
         return sorted(found)
@@ -131,8 +133,10 @@ class Tape:
             step = self._emit("step", self.read(node.args[0]), data=self._affine(node.args[0]))
             twice = self._emit("multiply", step, self._emit("constant", data=Fraction(2)))
             return self._emit("add", twice, self._emit("constant", data=Fraction(-1)))
-        raise OutsideClass(f"{node} cannot be certified here: use {', '.join(sorted(UNARY.values()))}, "
-                           "abs, max, min, sign, step and powers")
+        raise OutsideClass(
+            f"{node} cannot be certified here: use {', '.join(sorted(UNARY.values()))}, "
+            "abs, max, min, sign, step and powers"
+        )
 
     def _extremum(self, node: Expr) -> int:
         operation = "maximum" if isinstance(node, sympy.Max) else "minimum"

@@ -12,6 +12,8 @@ from fractions import Fraction
 from itertools import combinations, pairwise, product
 from math import prod
 
+from sympy import Expr
+
 from theory.bump_networks import ranges
 from theory.bump_networks.activation import STEP, Sigmoid
 from theory.bump_networks.arithmetic import Ball, ball, hull
@@ -90,7 +92,9 @@ class StepTowers:
     def leaves(self) -> list[BoxLeaf]:
         """One leaf for each cell: with H(0) = 1 the network has exactly the cell's value on it."""
         zero = (Fraction(0),) * len(self.grid.knots)
-        return [BoxLeaf(self.grid.sides(cell), affine(zero, self.grid.value(cell))) for cell in self.grid.cells()]
+        return [
+            BoxLeaf(self.grid.sides(cell), affine(zero, self.grid.value(cell))) for cell in self.grid.cells()
+        ]
 
     def layers(self) -> tuple[Layer, ...]:
         """Gates, towers, and their weighted sum."""
@@ -135,7 +139,10 @@ class Orthants:
             cuts = [low, *(end for knot in knots for end in (knot - zone, knot + zone)), high]
             axes.append([(side, (number + 1) // 2, number % 2) for number, side in enumerate(pairwise(cuts))])
         return [
-            BoxLeaf(tuple(a[0] for a in parts), self._local(tuple(a[1] for a in parts), tuple(a[2] for a in parts)))
+            BoxLeaf(
+                tuple(a[0] for a in parts),
+                self._local(tuple(a[1] for a in parts), tuple(a[2] for a in parts)),
+            )
             for parts in product(*axes)
         ]
 
@@ -152,7 +159,9 @@ class Orthants:
             missing = {axis: self._missing(axis, cell[axis] - 1, box[axis]) for axis in crossed}
             total = base
             for axes, step in zip(sets, steps, strict=True):
-                total += step * self._gate(ball(self.steepness) * (ball(Fraction(1, 2)) - sum(missing[k] for k in axes)))
+                total += step * self._gate(
+                    ball(self.steepness) * (ball(Fraction(1, 2)) - sum(missing[k] for k in axes))
+                )
             center = total.mid()
             return Jet(center), (total - center).abs_upper() + slack
 
@@ -226,15 +235,17 @@ def _positive(cell: Index) -> tuple[int, ...]:
     return tuple(axis for axis, i in enumerate(cell) if i > 0)
 
 
-def _gate_layer(grid: Grid, steepness: Fraction | Sequence[Fraction], activation: object) -> Layer:
+def _gate_layer(grid: Grid, steepness: Fraction | Sequence[Fraction], activation: Expr) -> Layer:
     gates = grid.gates()
     slopes = steepness if isinstance(steepness, Sequence) else (steepness,) * len(grid.knots)
     entries = tuple((row, axis, slopes[axis]) for row, (axis, _) in enumerate(gates))
     offsets = tuple(-slopes[axis] * grid.knots[axis][j] for axis, j in gates)
-    return Layer(len(grid.knots), entries, offsets, activation)  # type: ignore[arg-type]
+    return Layer(len(grid.knots), entries, offsets, activation)
 
 
-def _tower_entries(grid: Grid, gates: list[tuple[int, int]]) -> tuple[tuple[Entry, ...], tuple[Fraction, ...]]:
+def _tower_entries(
+    grid: Grid, gates: list[tuple[int, int]]
+) -> tuple[tuple[Entry, ...], tuple[Fraction, ...]]:
     """+1 on the gate at the lower end of each side, -1 at the upper end; at the boundary a constant."""
     number = {gate: j for j, gate in enumerate(gates)}
     entries: list[Entry] = []

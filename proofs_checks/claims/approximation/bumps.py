@@ -26,9 +26,12 @@ TILTED = {"function": "x + y", "box": "0,1;0,1", "epsilon": "1/8"}
 TIGHTNESS = 0.9
 
 Case = dict[str, Any]
+Box = tuple[tuple[Expr, Expr], ...]
 
 
-def claims(profile: Profile, function: Expr, box: tuple, epsilon: Rational, activation: Expr) -> tuple[Claim, ...]:
+def claims(
+    profile: Profile, function: Expr, box: Box, epsilon: Rational, activation: Expr
+) -> tuple[Claim, ...]:
     """Claims and controls for the user's function, and for fixed examples in one and two dimensions."""
     own = {
         "function": str(function),
@@ -65,7 +68,8 @@ def _certified(tried: list[Case]) -> tuple[Claim, ...]:
         ),
         Claim(
             "sharp bound",
-            "On the functions it is sharpest for, the closed-form bound is attained up to a tenth: certified upper and "
+            "On the functions it is sharpest for, the closed-form bound is attained up to a tenth: "
+            "certified upper and "
             "lower bounds of the error in units of it.",
             Bound(exhaustive=True, tightness=TIGHTNESS),
             on_host(cases.sharpness),
@@ -89,7 +93,8 @@ def _float(profile: Profile, tried: list[Case]) -> tuple[Claim, ...]:
         ),
         Claim(
             "sampled error",
-            "No float64 error, at random points and after climbing from the worst of them, exceeds the certificate: "
+            "No float64 error, at random points and after climbing from the worst of them, exceeds "
+            "the certificate: "
             "the largest in units of the certified bound plus rounding is at most 1.",
             Identity(),
             on_host(cases.sampled_excess),
@@ -103,7 +108,8 @@ def _trained(profile: Profile, own: Case) -> tuple[Claim, ...]:
     return (
         Claim(
             "trained rival",
-            "A ReLU network of the same size trained by Adam on a sine carries no guarantee, but its error is certified "
+            "A ReLU network of the same size trained by Adam on a sine carries no guarantee, but "
+            "its error is certified "
             "too: in units of the error of the best constant it is at most 1.",
             Bound(exhaustive=True),
             on_host(trained.trained_error),
@@ -112,7 +118,8 @@ def _trained(profile: Profile, own: Case) -> tuple[Claim, ...]:
         ),
         Claim(
             "certificate of the rival",
-            "No float64 error on a fresh sample of a network of the same size trained on this function exceeds its "
+            "No float64 error on a fresh sample of a network of the same size trained on this "
+            "function exceeds its "
             "certificate: the largest in units of the certified bound plus rounding is at most 1.",
             Identity(),
             on_host(trained.sampled_over_certified),
@@ -132,7 +139,8 @@ def _controls() -> tuple[Claim, ...]:
             (Point({**WAVE, "activation": "relu"}, 0.0, margin=1.0),),
             seeds=4,
             expected="refuted",
-            reason="Weights with a relative error of 6e-8 instead of 1e-16; the budget would not notice if it were loose.",
+            reason="Weights with a relative error of 6e-8 instead of 1e-16; the budget would not "
+            "notice if it were loose.",
         ),
         Claim(
             "understated epsilon",
@@ -152,17 +160,20 @@ def _controls() -> tuple[Claim, ...]:
             tuple(Point({**WAVE, "activation": name}, 1.0) for name in NAMED),
             seeds=1,
             expected="refuted",
-            reason="The weight that acts on the cell of the witness, moved by twice what is missing to epsilon there.",
+            reason="The weight that acts on the cell of the witness, moved by twice what is "
+            "missing to epsilon there.",
         ),
         Claim(
             "plain sigmoid towers",
-            "Towers of sigmoids converge in supremum norm in two dimensions, as orthants do: the error is at most 1/4.",
+            "Towers of sigmoids converge in supremum norm in two dimensions, as orthants do: the "
+            "error is at most 1/4.",
             Bound(exhaustive=True),
             on_host(cases.tower_error),
             tuple(Point({**TOWERS, "cells": cells}, 0.25) for cells in (4, 8, 16)),
             seeds=1,
             expected="refuted",
-            reason="At a corner of the grid each of the four towers sees a sum below its threshold, so the network is "
+            reason="At a corner of the grid each of the four towers sees a sum below its "
+            "threshold, so the network is "
             "near 0 there and the error near |f|, for every number of cells and every steepness.",
         ),
     )

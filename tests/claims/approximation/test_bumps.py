@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sympy import Eq, Le, Rational, cos, sin, symbols
+from sympy import Eq, Le, Rational, cos, sin, sinh, symbols
 
 from proofs_checks import verify
 from proofs_checks.bump_networks import cases
@@ -53,8 +53,14 @@ def test_the_limiting_case_is_the_known_one():
 
 
 LEMMAS = [
-    *lemma.telescoping(), *lemma.logistic(), *lemma.zones(), *lemma.interpolation(2), *lemma.gates(2),
-    *lemma.orthants(2), *lemma.orthants(3), *lemma.lipschitz_interpolation(),
+    *lemma.telescoping(),
+    *lemma.logistic(),
+    *lemma.zones(),
+    *lemma.interpolation(2),
+    *lemma.gates(2),
+    *lemma.orthants(2),
+    *lemma.orthants(3),
+    *lemma.lipschitz_interpolation(),
 ]
 EQUATIONS = [row for row in LEMMAS if isinstance(row.relation, Eq) and row.relation.rhs != 0]
 
@@ -78,11 +84,12 @@ def test_certified_rows_refuse_smaller_bounds():
 
 
 def test_closed_forms_of_the_conclusions():
-    h, u, rho = symbols("h u", positive=True)[0], lemma.u, symbols("rho", nonnegative=True)
+    slope, h = symbols("L h", positive=True)
+    rho = symbols("rho", nonnegative=True)
     step = statement(**resolve(PARAMETERS, {"activation": "heaviside"})).conclusion.rhs
-    assert step.subs({"L": 3, h: Rational(1, 5), rho: 0}) == Rational(3, 10)
+    assert step.subs({slope: 3, h: Rational(1, 5), rho: 0}) == Rational(3, 10)
     logistic = statement(**resolve(PARAMETERS, {})).conclusion.rhs
-    assert logistic.has(u)
+    assert (logistic - slope * h * (Rational(1, 2) + 1 / sinh(lemma.u)) - rho).equals(0)
 
 
 def test_as_expected_on_trial():
@@ -142,7 +149,9 @@ def test_command_text_and_document(tmp_path):
     for row, _, weight in inner["weights"]:
         hidden[row] = float(Fraction(weight)) * place
     hidden = np.maximum(hidden + [float(Fraction(b)) for b in inner["bias"]], 0)
-    total = float(Fraction(outer["bias"][0])) + sum(float(Fraction(w)) * hidden[c] for _, c, w in outer["weights"])
+    total = float(Fraction(outer["bias"][0])) + sum(
+        float(Fraction(w)) * hidden[c] for _, c, w in outer["weights"]
+    )
     assert abs(np.sin(place) - total) == pytest.approx(document["certificate"]["lower_decimal"], rel=1e-9)
 
 
@@ -176,5 +185,7 @@ def test_bad_input_of_the_command(arguments, said):
 
 def test_sympy_expressions_are_taken_as_they_are():
     x, y = symbols("x y")
-    found = statement(**resolve(PARAMETERS, {"function": sin(2 * x) * cos(y), "box": "0,1;0,1", "epsilon": 0.25}))
+    found = statement(
+        **resolve(PARAMETERS, {"function": sin(2 * x) * cos(y), "box": "0,1;0,1", "epsilon": 0.25})
+    )
     assert found.id == "approximation.bumps"
