@@ -99,9 +99,9 @@ def verdict_table(report: Report, details: bool = False) -> RenderableType:
     """The verdicts at a glance, then every claim if ``details``, then whatever was not expected."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("theorem", "derivation"):
-        table.add_column(heading)
-    for heading in ("claims supported", "controls refuted", "seeds", "time"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, no_wrap=True)
+    for heading in ("claims\nsupported", "controls\nrefuted", "seeds", "time"):
+        table.add_column(heading, justify="right", vertical="bottom")
     for theorem in report.theorems:
         table.add_row(*_summary_row(theorem))
     parts: list[RenderableType] = [table]
@@ -135,9 +135,10 @@ def _tally(claims: list[ClaimReport]) -> Text:
 
 def _claims_table(theorem: TheoremReport) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=theorem.id, title_justify="left")
-    for heading in ("claim", "comparator", "verdict"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("predicted", "estimate", "standard error", "seeds", "time"):
+    table.add_column("claim", min_width=30, overflow="fold")
+    for heading in ("comparator", "verdict"):
+        table.add_column(heading)
+    for heading in ("predicted", "estimate", "standard\nerror", "seeds", "time"):
         table.add_column(heading, justify="right")
     for claim in theorem.claims:
         verdict = Text(claim.verdict, "green" if claim.as_expected else "red")
@@ -146,8 +147,8 @@ def _claims_table(theorem: TheoremReport) -> RenderableType:
             Text(("control: " if claim.control else "") + claim.name),
             Text(claim.comparator),
             verdict,
-            f"{numbers.predicted:.6g}",
-            f"{numbers.estimate:.6g}",
+            f"{numbers.predicted:.5g}",
+            f"{numbers.estimate:.5g}",
             f"{numbers.standard_error:.2g}",
             f"{claim.seeds:,}",
             f"{claim.seconds:.1f} s",
