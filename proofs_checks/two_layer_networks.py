@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from sympy import Expr, Symbol
 
 from numerics.data import Data
-from numerics.networks import Network, apply, initialize
+from numerics.networks import Layer, Network, Parameters, apply
 from numerics.tangents import layerwise_tangent_kernel
 from numerics.training import GradientDescent, train
 from proofs_checks.lowering import lower
+
+Rows = Sequence[Sequence[float]]
 
 
 def _network(activation: Expr, inputs: int, width: int, parametrization: Any, input_scaling: bool) -> Network:
@@ -25,6 +30,20 @@ def _network(activation: Expr, inputs: int, width: int, parametrization: Any, in
         parametrization=parametrization,
         input_scaling=input_scaling,
     )
+
+
+def _draws(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Standard normal draws. XLA compiles threefry of a flat shape ten times faster than of a matrix."""
+    return jax.random.normal(key, (prod(shape),)).reshape(shape)
+
+
+def _parameters(draws: jax.Array) -> Parameters:
+    """A two-layer network from standard normal draws (width, inputs + 1): both layers have deviation 1.
+
+    One draw serves all networks of an experiment, since every call of threefry is compiled anew, and
+    `numerics.networks.initialize` has six of them.
+    """
+    return Layer(draws[:, :-1], None), Layer(draws[None, :, -1], None)
 
 
 @dataclass(frozen=True)
@@ -40,9 +59,9 @@ class KernelAtInitialization:
         self,
         key: jax.Array,
         *,
-        inputs: list[list[float]],
-        pairs: list[list[int]],
-        centers: list[float],
+        inputs: Rows,
+        pairs: Sequence[tuple[int, int]],
+        centers: Sequence[float],
         width: int,
         networks: int,
         statistic: str,
@@ -51,11 +70,11 @@ class KernelAtInitialization:
         network = _network(self.activation, len(inputs[0]), width, "ntk", input_scaling)
         x, rows, columns = jnp.asarray(inputs), *jnp.asarray(pairs).T
 
-        def one(inner: jax.Array) -> jax.Array:
-            kernel = layerwise_tangent_kernel(network, initialize(network, inner), x, contraction="trace")
+        def one(draws: jax.Array) -> jax.Array:
+            kernel = layerwise_tangent_kernel(network, _parameters(draws), x, contraction="trace")
             return kernel[rows, columns]
 
-        values = jax.vmap(one)(jax.random.split(key, networks))
+        values = jax.vmap(one)(_draws(key, (networks, width, x.shape[1] + 1)))
         if statistic == "mean":
             return values.mean(axis=0)
         return (width * (values - jnp.asarray(centers)) ** 2).mean(axis=0)
@@ -75,21 +94,21 @@ class WidthExponents:
         self,
         key: jax.Array,
         *,
-        inputs: list[list[float]],
-        targets: list[float],
-        kernel: list[list[float]],
-        widths: list[int],
+        inputs: Rows,
+        targets: Sequence[float],
+        kernel: Rows,
+        widths: Sequence[int],
         step_size: float,
         steps: int,
         parametrization: str = "ntk",
         statistics: int = 2,
     ) -> jax.Array:
         data = Data(jnp.asarray(inputs), jnp.asarray(targets)[:, None])
+        draws = _draws(key, (sum(widths), data.inputs.shape[1] + 1))
+        starts = jnp.split(draws, np.cumsum(widths)[:-1])
         sizes = [
-            self._changes(
-                jax.random.fold_in(key, width), width, data, jnp.asarray(kernel), step_size, steps, parametrization
-            )
-            for width in widths
+            self._changes(_parameters(start), data, jnp.asarray(kernel), step_size, steps, parametrization)
+            for start in starts
         ]
         logarithms = jnp.log(jnp.stack(sizes))[:, :statistics]
         x = jnp.log(jnp.asarray(widths, dtype=logarithms.dtype))
@@ -98,8 +117,7 @@ class WidthExponents:
 
     def _changes(
         self,
-        key: jax.Array,
-        width: int,
+        start: Parameters,
         data: Data,
         kernel: jax.Array,
         step_size: float,
@@ -107,16 +125,17 @@ class WidthExponents:
         parametrization: str,
     ) -> jax.Array:
         """Relative drift of the tangent kernel, and distance from kernel regression."""
+        width = start[0].weight.shape[0]
         network = _network(self.activation, data.inputs.shape[1], width, parametrization, False)
         # The mean-field kernel is m times smaller; a step m times larger gives the same motion of f.
         scale = width if parametrization == "mean_field" else 1
-        start = initialize(network, key)
         count = data.inputs.shape[0]
         forward = jax.vmap(partial(apply, network), in_axes=(None, 0))
         loss = lambda parameters: 0.5 * jnp.sum((forward(parameters, data.inputs) - data.targets) ** 2)  # noqa: E731
         final, _ = train(loss, GradientDescent(step_size * scale), start, steps)
         tangent = partial(layerwise_tangent_kernel, network, x1=data.inputs, contraction="trace")
-        before, after = tangent(start), tangent(final.parameters)
+        # one program for both kernels: compiling takes longer than running
+        before, after = jax.lax.map(tangent, jax.tree.map(lambda *pair: jnp.stack(pair), start, final.parameters))
         drift = jnp.linalg.norm(after - before) / jnp.linalg.norm(before)
         first, last = (forward(parameters, data.inputs)[:, 0] for parameters in (start, final.parameters))
         contraction = jnp.linalg.matrix_power(jnp.eye(count) - step_size * kernel, steps)

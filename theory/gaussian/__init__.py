@@ -8,6 +8,7 @@ from theory.gaussian.expectation import (
     heaviside_form,
     pair_expectation,
     single_expectation,
+    tangent_kernel,
 )
 from theory.gaussian.price import PriceEquation
 from theory.gaussian.reading import read
@@ -22,4 +23,5 @@ __all__ = [
     "pair_expectation",
     "read",
     "single_expectation",
+    "tangent_kernel",
 ]

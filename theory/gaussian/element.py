@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Literal, NamedTuple
 
 import sympy
-from sympy import DiracDelta, Expr, Heaviside, Integer, Rational, S, Symbol, erf, exp, expand, pi, sqrt
+from sympy import DiracDelta, Expr, Heaviside, I, Integer, Rational, S, Symbol, erf, exp, expand, pi, sqrt
 
 from theory.errors import OutsideClass
 
@@ -118,13 +118,24 @@ def vanishes(value: Expr) -> bool:
 
 def _group_expr(key: tuple, polynomial: Expr, x: Symbol) -> Expr:
     quadratic, linear, factors = key
-    value = polynomial * exp(-quadratic * x**2 / 2 + linear * x)
+    value = _real_wave(polynomial, linear, x) * exp(-quadratic * x**2 / 2 + sympy.re(linear) * x)
     for factor in factors:
         if factor.kind == "normal":
             value *= (1 + erf((factor.scale * x + factor.shift) / sqrt(2))) / 2
         else:
             value *= (Heaviside if factor.kind == "step" else DiracDelta)(x - factor.shift)
     return value
+
+
+def _real_wave(polynomial: Expr, linear: Expr, x: Symbol) -> Expr:
+    """The real part of polynomial * exp(i Im(linear) x): the conjugate terms of a real function add to it."""
+    if not (polynomial.has(I) or linear.has(I)):
+        return polynomial
+    coefficients = sympy.Poly(polynomial, x).all_terms()
+    real = sympy.Add(*(sympy.re(value) * x**power for (power,), value in coefficients))
+    imaginary = sympy.Add(*(sympy.im(value) * x**power for (power,), value in coefficients))
+    angle = sympy.im(linear) * x
+    return real * sympy.cos(angle) - imaginary * sympy.sin(angle)
 
 
 def _product(left: Term, right: Term, value: Expr) -> Iterator[tuple[Term, Expr]]:

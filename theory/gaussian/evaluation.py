@@ -16,6 +16,7 @@ from theory.gaussian.expectation import A, B, C, GaussianExpectation
 from theory.gaussian.mehler import enclose_expectation
 
 DIGITS = 30
+RADIUS = Rational(1, 10**7)
 _REACH = 13  # standard deviations: beyond, the Gaussian weight is below 1e-36
 _NODES = 6
 
@@ -23,7 +24,7 @@ _NODES = 6
 def expected_value(term: GaussianExpectation, a: Rational, b: Rational, c: Rational) -> float:
     """E[f(u) g(v)] at a rational covariance: from the closed form where there is one.
 
-    Outside the class the value is the midpoint of a certified Mehler enclosure of radius 1e-9; without
+    Outside the class the value is the midpoint of a certified Mehler enclosure of radius 1e-7; without
     python-flint it is a two-dimensional Gauss-Legendre sum, which is not certified.
     """
     try:
@@ -31,7 +32,7 @@ def expected_value(term: GaussianExpectation, a: Rational, b: Rational, c: Ratio
     except OutsideClass:
         f, g = term.elements()
         if balls.available():
-            return float(enclose_expectation(f, g, a, b, c).mid())
+            return float(enclose_expectation(f, g, a, b, c, RADIUS).mid())
         return quadrature(f, g, a, b, c)
 
 

@@ -164,3 +164,14 @@ def derivative_kernel(activation: Expr, variable: Symbol) -> Expr:
     """E[s'(u) s'(v)] in closed form, s' the distributional derivative."""
     require_square_integrable(read(activation, variable), activation)
     return dual_kernel(derivative(activation, variable), variable)
+
+
+def tangent_kernel(activation: Expr, variable: Symbol) -> Expr:
+    """E[s(u) s(v)] + c E[s'(u) s'(v)] in closed form, like terms collected."""
+    element = read(activation, variable)
+    require_square_integrable(element, activation)
+    slope = element.derivative()
+    field = field_of([element, slope], (A, B, C))
+    a, b, c = (field.generators[symbol] for symbol in (A, B, C))
+    dual, moved = (expectation([h, h], [[a, c], [c, b]], field) for h in (element, slope))
+    return present(dual + moved.scaled(c))

@@ -48,6 +48,19 @@ def require_square_integrable(element: Element, expression: Expr) -> None:
             )
 
 
+def require_finite_at(element: Element, a: Expr, b: Expr, c: Expr) -> None:
+    """Refuse a covariance at which E[s(u) s(v)] is infinite, though its closed form has a value there.
+
+    exp(-p x^2/2) needs Sigma^-1 + p positive definite. Raises InputError.
+    """
+    lowest = min((term.quadratic for term, _ in element.terms), default=S.Zero)
+    if not (1 + lowest * a > 0 and 1 + lowest * b > 0 and (1 + lowest * a) * (1 + lowest * b) > (lowest * c) ** 2):
+        raise InputError(
+            f"the expectation is infinite at a = {a}, b = {b}, c = {c}: the activation grows like "
+            f"exp({-lowest / 2}*z**2), give smaller variances"
+        )
+
+
 def _read(expression: Expr, x: Symbol) -> Element:
     if not expression.has(x):
         return Element.constant(_real_or_imaginary(expression))

@@ -10,7 +10,7 @@ from sympy import Derivative, Eq, Expr, Function, IndexedBase, Integral, Lt, Max
 
 from theory.derivation import Derivation, Row
 from theory.errors import InputError, OutsideClass
-from theory.gaussian import PriceEquation, derivative, heaviside_form, pair_expectation, read, single_expectation
+from theory.gaussian import PriceEquation, derivative, heaviside_form, pair_expectation, read, single_expectation, tangent_kernel
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import (
     ClosedFormDerivative,
@@ -113,11 +113,7 @@ def kernel(activation: Expr) -> Kernel:
     slope = slope_of(activation)
     dual = pair_expectation(activation, activation, Z).doit()
     moved = pair_expectation(slope, slope, Z).doit()
-    return Kernel(dual, moved, _tangent_form(dual, moved))
-
-
-def _tangent_form(dual: Expr, moved: Expr) -> Expr:
-    return dual + C * moved
+    return Kernel(dual, moved, tangent_kernel(activation, Z))
 
 
 def variance_terms(activation: Expr) -> tuple[Expr, Expr, Expr]:

@@ -32,11 +32,13 @@ NETWORKS = 64
 GAUSSIAN_FOURTH_MOMENT, RADEMACHER_FOURTH_MOMENT = 3, 1
 
 WIDTHS = (256, 1024, 4096)
+CONTROL_WIDTHS = (256, 1024)
 STEPS = 24
 # step_size times the largest eigenvalue: stable, and most of the loss is gone after STEPS steps
 STABILITY = 0.3
 
 MEAN_RESOLUTION = 0.04
+FLOOR = 0.01
 VARIANCE_RESOLUTION = 0.1
 EXPONENT_RESOLUTION = 0.15
 # Drift(m) = c m^p (1 + k m^(-1/2)) with |k| <= 3 moves the slope over these widths by at most 0.05.
@@ -92,12 +94,17 @@ def variances(activation: Expr, fourth_moment: int) -> tuple[float, ...]:
     return tuple(found)
 
 
+def _floats(rows: tuple[Vector, ...]) -> tuple[tuple[float, ...], ...]:
+    """Tuples, which are hashable: equal parameters share one compiled program."""
+    return tuple(tuple(float(entry) for entry in row) for row in rows)
+
+
 def _at_initialization(activation: Expr, statistic: str, input_scaling: bool = False) -> dict[str, object]:
     kernel = limiting_kernel(activation)
     return {
-        "inputs": [[float(entry) for entry in row] for row in INPUTS[:3]],
-        "pairs": [list(pair) for pair in PAIRS],
-        "centers": [kernel[i][j] for i, j in PAIRS],
+        "inputs": _floats(INPUTS[:3]),
+        "pairs": PAIRS,
+        "centers": tuple(kernel[i][j] for i, j in PAIRS),
         "width": WIDTH,
         "networks": NETWORKS,
         "statistic": statistic,
@@ -108,8 +115,10 @@ def _at_initialization(activation: Expr, statistic: str, input_scaling: bool = F
 def _mean_point(activation: Expr, input_scaling: bool) -> Point:
     kernel = limiting_kernel(activation)
     predicted = tuple(kernel[i][j] for i, j in PAIRS)
-    # relative to the diagonal: an entry between nearly uncorrelated inputs may be close to 0
-    resolution = tuple(MEAN_RESOLUTION * (kernel[i][i] * kernel[j][j]) ** 0.5 for i, j in PAIRS)
+    # an entry between nearly uncorrelated inputs may be close to 0, so that it needs an absolute scale
+    resolution = tuple(
+        max(MEAN_RESOLUTION * abs(kernel[i][j]), FLOOR * (kernel[i][i] * kernel[j][j]) ** 0.5) for i, j in PAIRS
+    )
     return Point(_at_initialization(activation, "mean", input_scaling), predicted, resolution=resolution)
 
 
@@ -162,10 +171,10 @@ def _in_training(activation: Expr, parametrization: str, statistics: int) -> dic
     kernel = limiting_kernel(activation)
     largest = max(sympy.Matrix(kernel).evalf(20).eigenvals(multiple=True), key=sympy.re)
     return {
-        "inputs": [[float(entry) for entry in row] for row in INPUTS],
-        "targets": list(TARGETS),
-        "kernel": [list(row) for row in kernel],
-        "widths": list(WIDTHS),
+        "inputs": _floats(INPUTS),
+        "targets": TARGETS,
+        "kernel": kernel,
+        "widths": WIDTHS,
         "step_size": STABILITY / float(sympy.re(largest)),
         "steps": STEPS,
         "parametrization": parametrization,
@@ -200,9 +209,8 @@ def _training(profile: Profile, activation: Expr) -> Claim:
 
 def _mean_field_control(profile: Profile, activation: Expr) -> Claim:
     exponent, margin = _drift(activation)
-    point = Point(
-        _in_training(activation, "mean_field", 1), exponent, margin=margin, resolution=EXPONENT_RESOLUTION
-    )
+    setting = {**_in_training(activation, "mean_field", 1), "widths": CONTROL_WIDTHS}
+    point = Point(setting, exponent, margin=margin, resolution=EXPONENT_RESOLUTION)
     return Claim(
         "mean-field parametrization",
         rf"the kernel drifts like $m^{{{exponent:g}}}$ with the readout scaled by $1/m$ and the step by $m$",
