@@ -55,10 +55,10 @@ REFUSED = {
     "free symbol in kernel": (("kernel", "erf(z*w)"), "w"),
     "attack, attribute": (("kernel", "().__class__.__bases__[0]"), "allowed"),
     "attack, call": (("kernel", "__import__('os').system('touch pwned')"), "allowed"),
-    "attack, lambda": (("kernel", "(lambda: 0)()"), "allowed"),
+    "attack, lambda": (("kernel", "(lambda: 0)()"), "only a named function"),
     "power bomb": (("kernel", "9**9**9**9"), "9**9**9**9"),
     "attack in --set": ((VERIFY, NTK, "--set", "activation=__import__('os')"), "allowed"),
-    "not a covariance": (("kernel", "erf(z)", "--at", "1,1,2"), "1,1,2"),
+    "not a covariance": (("kernel", "erf(z)", "--at", "1,1,2"), "[[1, 2], [2, 1]]"),
     "two numbers for --at": (("kernel", "erf(z)", "--at", "1,1"), "A,B,C"),
 }
 
