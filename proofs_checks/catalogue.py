@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from theory.errors import InputError
+from theory.suggestions import suggest
 
 if TYPE_CHECKING:
     from proofs_checks.claim import Claim
@@ -106,8 +107,6 @@ def find(name: str) -> Theorem:
         return _from_file(Path(name))
     known = catalogue()
     if name not in known:
-        from theory.parameters import suggest
-
         raise InputError(f"unknown theorem {name!r}: {suggest(name, known)}")
     return known[name]
 

@@ -12,7 +12,7 @@ from proofs_checks.catalogue import Theorem, catalogue, find
 from proofs_checks.profile import Profile, ProfileName
 from proofs_checks.report.summary import Report, TheoremReport
 from theory.errors import InputError
-from theory.parameters import suggest
+from theory.suggestions import suggest
 
 if TYPE_CHECKING:
     from proofs_checks.certificate import Certificate
@@ -57,19 +57,23 @@ def verify(
 
     Raises InputError before anything is run or written.
     """
+    started = time.perf_counter()
     chosen = [find(name) for name in theorems] or list(catalogue().values())
     if not chosen:
         raise InputError("the catalogue is empty: name a file with a theorem")
     settings = resolve_all(chosen, parameters)
     level = Profile(cast(ProfileName, profile))  # which refuses other words
+    derivations = [theorem.derivation(settings[theorem.id]) for theorem in chosen]  # refuses bad values
     from proofs_checks.design import ErrorPool
     from proofs_checks.precision import float64
     from proofs_checks.store import open_store
 
-    started = time.perf_counter()
     with open_store(store, fresh=fresh) as kept, float64():
         run = _Run(level, seed, kept, ErrorPool(), progress or _silent)
-        reports = tuple(run.verify(theorem, settings[theorem.id]) for theorem in chosen)
+        reports = tuple(
+            run.verify(theorem, derivation, settings[theorem.id])
+            for theorem, derivation in zip(chosen, derivations, strict=True)
+        )
         notes = tuple(kept.notes)
     return Report(level.name, reports, time.perf_counter() - started, notes)
 
@@ -97,11 +101,12 @@ class _Run:
     pool: ErrorPool
     progress: Progress
 
-    def verify(self, theorem: Theorem, parameters: Mapping[str, Any]) -> TheoremReport:
-        """Derive one theorem, then judge its claims one after the other."""
+    def verify(
+        self, theorem: Theorem, derivation: Derivation, parameters: Mapping[str, Any]
+    ) -> TheoremReport:
+        """Discharge the rows of one theorem, then judge its claims one after the other."""
         started = time.perf_counter()
         self.progress(theorem.id, "derivation", 0, 1)
-        derivation = theorem.derivation(parameters)
         _ = derivation.checked
         derived = time.perf_counter() - started
         claims = theorem.claims(self.profile, parameters)

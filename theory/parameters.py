@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from sympy import Expr, Rational, Symbol, nsimplify
 
 from theory.errors import InputError
 from theory.grammar import parse, parse_integers, parse_interval, parse_rational
+from theory.suggestions import suggest
 
 Reader = Callable[[object], Any]
 
@@ -46,15 +46,6 @@ def _read(parameter: Parameter, given: Mapping[str, object]) -> Any:
         return parameter.read(value)
     except InputError as error:
         raise InputError(f"parameter {parameter.name}: {error}") from None
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Say which names are allowed, the nearest first where one is near."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if near:
-        return "did you mean " + " or ".join(near) + "?"
-    return "allowed are " + ", ".join(names) if names else "there are none here"
 
 
 def expression_in(*symbols: str) -> Reader:
