@@ -151,6 +151,14 @@ def test_kuhn_interpolation_of_the_square_norm_errs_by_d_quarters_of_the_square_
     assert found.certificate.upper - found.certificate.lower <= truth / 50  # refined to one per cent
 
 
+def test_values_at_the_edge_of_a_domain():
+    """Balls say nothing about x^(1/3) at 0; the value there is 2, not 0."""
+    found = approximate(2 + x ** Rational(1, 3), [(0, 1)], Fraction(1, 4), RELU)
+    assert found.certificate.upper <= Fraction(1, 4)
+    with precision():
+        assert value(found.network.layers(), [Fraction(0)]).overlaps(ball(2))
+
+
 def test_constants_and_lines_need_no_more_than_one_unit():
     assert approximate(sympy.Integer(5), [(0, 6)], Fraction(1, 10), NAMED["logistic"]).network.units == 0
     found = approximate(2 * x - 1, [(0, 6)], Fraction(1, 10), RELU)

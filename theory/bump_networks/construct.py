@@ -10,7 +10,7 @@ from math import isqrt, prod
 
 from sympy import Expr
 
-from theory.bump_networks import jets
+from theory.bump_networks import jets, ranges
 from theory.bump_networks.activation import RELU, STEP, Sigmoid, sigmoid
 from theory.bump_networks.arithmetic import ROUNDING_BITS, ball, round_up
 from theory.bump_networks.kuhn import KuhnHats
@@ -413,8 +413,9 @@ def value_near(tape: Tape, point: Sequence[Fraction], rounding: Fraction) -> Fra
     if exact is not None and max(exact.numerator.bit_length(), exact.denominator.bit_length()) <= _SHORT:
         return exact
     value = jets.evaluate(tape, [(coordinate, coordinate) for coordinate in point]).value
-    if not value.is_finite():  # at the edge of a domain, as sqrt(x) at 0: from inside the enclosure
-        return Fraction(0) if exact is None else exact
+    if not value.is_finite():  # at the edge of a domain, as x^(1/3) at 0, balls say nothing
+        edge = ranges.evaluate(tape, [ranges.interval(x, x) for x in point], [(x, x) for x in point])
+        value = edge.low.union(edge.high)
     step = Fraction(1, 2 ** ((1 / rounding).__ceil__().bit_length()))
     middle = value.mid()
     mantissa, exponent = middle.man_exp()

@@ -43,14 +43,10 @@ def definitions(problem: Problem, activation: Expr) -> list[Row]:
     if construction is None:
         return rows
     rounding = rational(round_up(construction.rounding, 8))
-    rows.append(
-        Row(Eq(rho, rounding), "What rounding the values of $f$ to short rationals adds.", Definition())
-    )
+    rows.append(Row(Eq(rho, rounding), "What rounding the values of $f$ adds.", Definition()))
     if isinstance(construction.network, Orthants):
         tails = rational(round_up(construction.network.tail, 8))
-        rows.append(
-            Row(Eq(tau, tails), "What all units together differ from steps outside zones.", Definition())
-        )
+        rows.append(Row(Eq(tau, tails), "How far all units are from ideal ones.", Definition()))
         if problem.dimension == 2:
             rows.append(Row(Eq(D, _corner()), "What a crossing of two zones adds at most.", Definition()))
     return rows
