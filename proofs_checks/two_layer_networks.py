@@ -135,7 +135,9 @@ class WidthExponents:
         final, _ = train(loss, GradientDescent(step_size * scale), start, steps)
         tangent = partial(layerwise_tangent_kernel, network, x1=data.inputs, contraction="trace")
         # one program for both kernels: compiling takes longer than running
-        before, after = jax.lax.map(tangent, jax.tree.map(lambda *pair: jnp.stack(pair), start, final.parameters))
+        before, after = jax.lax.map(
+            tangent, jax.tree.map(lambda *pair: jnp.stack(pair), start, final.parameters)
+        )
         drift = jnp.linalg.norm(after - before) / jnp.linalg.norm(before)
         first, last = (forward(parameters, data.inputs)[:, 0] for parameters in (start, final.parameters))
         contraction = jnp.linalg.matrix_power(jnp.eye(count) - step_size * kernel, steps)

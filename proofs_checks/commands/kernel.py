@@ -127,6 +127,8 @@ def _enclosed(formula: Expr, point: tuple[Rational, Rational, Rational], digits:
     """A decimal enclosure. Refuses a point outside the range where the expectation exists."""
     ball = balls.enclose(formula, dict(zip((A, B, C), point, strict=True)), digits=digits)
     if not ball.is_finite():
-        raise OutsideClass(f"the expectation is infinite or undefined at a, b, c = {', '.join(map(str, point))}")
+        raise OutsideClass(
+            f"the expectation is infinite or undefined at a, b, c = {', '.join(map(str, point))}"
+        )
     text: str = ball.str(digits)
     return text

@@ -30,7 +30,7 @@ class Monomial(NamedTuple):
     """pi^(half_pi/2) sqrt(product of radicals) exp(exponent) times the atoms."""
 
     half_pi: int
-    radicals: frozenset
+    radicals: frozenset[Any]
     exponent: FracElement
     atoms: tuple[Atom, ...]
 
@@ -43,9 +43,7 @@ class Combination:
     terms: Mapping[Monomial, FracElement]
 
     @classmethod
-    def collect(
-        cls, field: GaussianField, pairs: Iterable[tuple[Monomial, FracElement]]
-    ) -> Combination:
+    def collect(cls, field: GaussianField, pairs: Iterable[tuple[Monomial, FracElement]]) -> Combination:
         """Merge equal monomials, reduce the coefficients and drop zeros."""
         merged: dict[Monomial, FracElement] = {}
         circle = field.generators.get(pi)
@@ -117,7 +115,9 @@ class Combination:
             total += Combination.collect(self.field, [(monomial, smooth)])
             for index, atom in enumerate(monomial.atoms):
                 rest = monomial._replace(atoms=monomial.atoms[:index] + monomial.atoms[index + 1 :])
-                total += Combination(self.field, {rest: value}) * _atom_derivative(self.field, atom, generator)
+                total += Combination(self.field, {rest: value}) * _atom_derivative(
+                    self.field, atom, generator
+                )
         return total
 
     def substitute(self, symbol: Symbol, value: FracElement) -> Combination:
@@ -132,8 +132,10 @@ class Combination:
         total = Combination(self.field, {})
         for monomial, coefficient in self.terms.items():
             part = Combination.of(
-                self.field, _surd_at(self.field, Surd(coefficient, monomial.radicals), at),
-                monomial.half_pi, at(monomial.exponent),
+                self.field,
+                _surd_at(self.field, Surd(coefficient, monomial.radicals), at),
+                monomial.half_pi,
+                at(monomial.exponent),
             )
             for atom in monomial.atoms:
                 part = part * _atom_at(self.field, atom, at)
@@ -155,11 +157,16 @@ def _surd_at(field: GaussianField, surd: Surd, at: Callable[[FracElement], FracE
 
 def _atom_at(field: GaussianField, atom: Atom, at: Callable[[FracElement], FracElement]) -> Combination:
     arguments = [_surd_at(field, surd, at) for surd in atom.arguments]
-    make = {"asin": arc_sine, "Phi": normal_probability, "Phi2": bivariate_probability}[atom.kind]
-    return make(field, *arguments)
+    if atom.kind == "Phi2":
+        h, k, rho = arguments
+        return bivariate_probability(field, h, k, rho)
+    make = arc_sine if atom.kind == "asin" else normal_probability
+    return make(field, arguments[0])
 
 
-def _radical_derivative(field: GaussianField, radicals: frozenset, generator: FracElement) -> FracElement:
+def _radical_derivative(
+    field: GaussianField, radicals: frozenset[Any], generator: FracElement
+) -> FracElement:
     """The logarithmic derivative of sqrt(product of the radicals)."""
     total = field.field(0)
     for radical in radicals:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sympy
 from sympy import DiracDelta, Expr, Heaviside, I, Integer, Rational, S, Symbol, erf, exp, expand, pi, sqrt
@@ -100,7 +100,7 @@ class Element:
 
     def as_expr(self, variable: Symbol) -> Expr:
         """The function as a SymPy expression in Heaviside form."""
-        groups: dict[tuple, Expr] = {}
+        groups: dict[tuple[Any, ...], Expr] = {}
         for term, value in self.terms:
             key = (term.quadratic, term.linear, term.factors)
             groups[key] = groups.get(key, S.Zero) + value * variable**term.power
@@ -116,7 +116,7 @@ def vanishes(value: Expr) -> bool:
     return bool(sympy.simplify(value) == 0)
 
 
-def _group_expr(key: tuple, polynomial: Expr, x: Symbol) -> Expr:
+def _group_expr(key: tuple[Any, ...], polynomial: Expr, x: Symbol) -> Expr:
     quadratic, linear, factors = key
     value = _real_wave(polynomial, linear, x) * exp(-quadratic * x**2 / 2 + sympy.re(linear) * x)
     for factor in factors:

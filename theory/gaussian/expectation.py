@@ -105,7 +105,9 @@ class GaussianExpectation(Expr):
         try:
             rows = [[field.element(entry) for entry in row] for row in self.covariance.tolist()]
         except NotInField as wrong:
-            raise OutsideClass(f"the covariance entry {wrong} is not a rational function of symbols") from None
+            raise OutsideClass(
+                f"the covariance entry {wrong} is not a rational function of symbols"
+            ) from None
         return expectation(self.elements(), rows, field)
 
     def _latex(self, printer: Any) -> str:

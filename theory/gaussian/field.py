@@ -25,7 +25,7 @@ class Surd(NamedTuple):
     """coefficient * sqrt(product of the radicals); the radicals are primes and irreducible polynomials."""
 
     coefficient: FracElement
-    radicals: frozenset
+    radicals: frozenset[Any]
 
     def __neg__(self) -> Surd:
         return Surd(-self.coefficient, self.radicals)
@@ -151,7 +151,9 @@ class GaussianField:
         return element
 
     def _reduce_one(self, element: FracElement, index: int, square: int) -> FracElement:
-        numerator, denominator = (self._lowered(part, index, square) for part in (element.numer, element.denom))
+        numerator, denominator = (
+            self._lowered(part, index, square) for part in (element.numer, element.denom)
+        )
         if any(monomial[index] for monomial in denominator):
             conjugate = denominator.ring.from_dict(
                 {m: (-v if m[index] else v) for m, v in denominator.items()}
@@ -195,9 +197,7 @@ class GaussianField:
         if I not in self.constants:
             return element
         index = len(self.symbols) + self.constants.index(I)
-        flipped = element.numer.ring.from_dict(
-            {m: (-v if m[index] else v) for m, v in element.numer.items()}
-        )
+        flipped = element.numer.ring.from_dict({m: (-v if m[index] else v) for m, v in element.numer.items()})
         return self.field(flipped) / self.field(element.denom)
 
     def is_real(self, element: FracElement) -> bool:
@@ -277,7 +277,7 @@ class GaussianField:
         """The SymPy expression of a surd."""
         return self.expression(surd.coefficient) * self.root_expression(surd.radicals)
 
-    def root_expression(self, radicals: frozenset) -> Expr:
+    def root_expression(self, radicals: frozenset[Any]) -> Expr:
         """The SymPy expression of the square root of the product of the radicals."""
         product = S.One
         for radical in radicals:
@@ -302,4 +302,3 @@ def field_for(expressions: Iterable[Expr], symbols: tuple[Symbol, ...], imaginar
             constants[atom] = None
     ordered = sorted(constants, key=lambda constant: (constant != I, str(constant)))
     return GaussianField(symbols, tuple(ordered))
-

@@ -22,12 +22,12 @@ from sympy import Expr, Rational, sqrt
 
 from theory import balls
 from theory.errors import InputError, OutsideClass
-from theory.gaussian.element import Element
+from theory.gaussian.element import Element, Factor
 
 try:
     import flint
-except ImportError:  # the GPU machines have no python-flint
-    flint = None
+except ImportError:  # balls says so when it is needed
+    flint: Any = None  # type: ignore[no-redef]  # untyped module
 
 _BITS = 96  # guard bits: the integrands cancel, and quadrature that misses its goal subdivides for ever
 _TOLERANCE = Rational(1, 10**16)
@@ -114,7 +114,9 @@ def integrate(element: Element, variance: Rational, k: int | None) -> Any:
     for index in range(len(edges) - 1):
         function = _weighted(_piece(element, kinks[:index]), scale, k)
         low, high = (flint.acb(edge) for edge in edges[index : index + 2])
-        total += flint.acb.integral(function, low, high, rel_tol=2.0**-48, abs_tol=2.0**-48, eval_limit=_EVALUATIONS).real
+        total += flint.acb.integral(
+            function, low, high, rel_tol=2.0**-48, abs_tol=2.0**-48, eval_limit=_EVALUATIONS
+        ).real
     return total
 
 
@@ -133,14 +135,14 @@ def _weighted(piece: Integrand, scale: Any, k: int | None) -> Integrand:
 
 def _piece(element: Element, passed: list[Expr]) -> Integrand:
     """The entire function that equals the element between two neighboring jumps or kinks."""
-    groups: dict[tuple, dict[int, Any]] = {}
+    groups: dict[tuple[Expr, Expr, tuple[Factor, ...]], dict[int, Any]] = {}
     for term, value in element.terms:
         if any(factor.kind == "step" and factor.shift not in passed for factor in term.factors):
             continue
         normals = tuple(f for f in term.factors if f.kind == "normal")
         group = groups.setdefault((term.quadratic, term.linear, normals), {})
         group[term.power] = group.get(term.power, flint.acb(0)) + _complex(value)
-    compiled = [_compiled(*key, polynomial) for key, polynomial in groups.items()]
+    compiled = [_compiled(p, r, normals, polynomial) for (p, r, normals), polynomial in groups.items()]
 
     def function(x: Any, analytic: bool) -> Any:
         total = flint.acb(0)
@@ -152,7 +154,7 @@ def _piece(element: Element, passed: list[Expr]) -> Integrand:
 
 
 def _compiled(
-    quadratic: Expr, linear: Expr, normals: tuple[Any, ...], polynomial: dict[int, Any]
+    quadratic: Expr, linear: Expr, normals: tuple[Factor, ...], polynomial: dict[int, Any]
 ) -> Callable[[Any], Any]:
     p, r = _complex(quadratic) / 2, _complex(linear)
     trivial = quadratic == 0 and linear == 0

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, NamedTuple
 
 import sympy
@@ -71,7 +72,7 @@ def expectation(
     Raises OutsideClass when an orthant probability without elementary form remains.
     """
     total = Combination(field, {})
-    laws: dict[tuple, _Orthant] = {}
+    laws: dict[tuple[Any, ...], _Orthant] = {}
     for combination in itertools.product(*(element.terms for element in elements)):
         key = tuple((term.quadratic, term.linear, term.factors) for term, _ in combination)
         if key not in laws:
@@ -148,8 +149,8 @@ class _Orthant:
     weight: Combination
     law: Law
     variables: int
-    _laws: dict[frozenset, Law] = field(default_factory=dict)
-    _moments: dict[tuple, Combination] = field(default_factory=dict)
+    _laws: dict[frozenset[int], Law] = dataclass_field(default_factory=dict)
+    _moments: dict[tuple[Any, ...], Combination] = dataclass_field(default_factory=dict)
 
     @classmethod
     def build(
@@ -169,7 +170,7 @@ class _Orthant:
         latents = frozenset(range(self.variables, len(self.law.mean)))
         return self.weight * self._moment(frozenset(), latents, powers)
 
-    def _law(self, known: frozenset) -> Law:
+    def _law(self, known: frozenset[int]) -> Law:
         """The law given that the latent variables in ``known`` are 0."""
         if known not in self._laws:
             if not known:
@@ -180,13 +181,13 @@ class _Orthant:
                 self._laws[known] = _conditioned(before, last, before.mean[last], self.field)
         return self._laws[known]
 
-    def _moment(self, known: frozenset, active: frozenset, powers: tuple[int, ...]) -> Combination:
+    def _moment(self, known: frozenset[int], active: frozenset[int], powers: tuple[int, ...]) -> Combination:
         key = (known, active, powers)
         if key not in self._moments:
             self._moments[key] = self._stein(known, active, powers)
         return self._moments[key]
 
-    def _stein(self, known: frozenset, active: frozenset, powers: tuple[int, ...]) -> Combination:
+    def _stein(self, known: frozenset[int], active: frozenset[int], powers: tuple[int, ...]) -> Combination:
         law = self._law(known)
         index = next((i for i, power in enumerate(powers) if power), None)
         if index is None:
@@ -236,9 +237,7 @@ def _tilted(
         weight = Combination.of(k, k.inverse(k.sqrt(determinant)))
     mean = [k.reduce(_dot(row, linear, k)) for row in rows]
     if any(linear):
-        weight = weight * Combination.of(
-            k, Surd(k.field(1), frozenset()), 0, _dot(linear, mean, k) / 2
-        )
+        weight = weight * Combination.of(k, Surd(k.field(1), frozenset()), 0, _dot(linear, mean, k) / 2)
     return Law(tuple(mean), tuple(map(tuple, rows))), weight
 
 
@@ -322,7 +321,8 @@ def _block_probability(law: Law, block: list[int], k: GaussianField) -> Combinat
     if len(block) == 1:
         return normal_probability(k, thresholds[0])
     if len(block) == 2:
-        return bivariate_probability(k, *thresholds, _correlation(law, *block, k))
+        i, j = block
+        return bivariate_probability(k, thresholds[0], thresholds[1], _correlation(law, i, j, k))
     if len(block) == 3 and not any(law.mean[i] for i in block):
         total = Combination.rational(k, k.field(QQ(1, 8)))
         quarter = Combination.of(k, Surd(k.field(QQ(1, 4)), frozenset()), -2)

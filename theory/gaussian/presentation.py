@@ -91,7 +91,12 @@ def _hyperbolic_groups(field: GaussianField, terms: Terms) -> list[Expr]:
         monomial, value = remaining.popitem()
         mirror = _mirrored(field, monomial)
         other = remaining.get(mirror) if mirror is not None and mirror != monomial else None
-        if other is None or other not in (value, -value) or not field.is_real(monomial.exponent):
+        if (
+            mirror is None
+            or other is None
+            or other not in (value, -value)
+            or not field.is_real(monomial.exponent)
+        ):
             result.append(_product(field, monomial, value))
             continue
         del remaining[mirror]
@@ -119,7 +124,9 @@ def _product(field: GaussianField, monomial: Monomial, value: FracElement) -> Ex
     for atom in monomial.atoms:
         factor *= _atom(field, atom)
     if real:
-        return sympy.Mul(*_factors(field, value), *sympy.Mul.make_args(factor), exp(_factored(field, exponent)))
+        return sympy.Mul(
+            *_factors(field, value), *sympy.Mul.make_args(factor), exp(_factored(field, exponent))
+        )
     re, im = _parts(field, value)
     size, phase = _parts(field, exponent)
     angle = _factored(field, phase)
@@ -137,7 +144,7 @@ def _atom(field: GaussianField, atom: Atom) -> Expr:
     return {"asin": asin, "Phi": normal_cdf, "Phi2": BivariateNormalCDF}[atom.kind](*arguments)
 
 
-def _root(field: GaussianField, radicals: frozenset) -> Expr:
+def _root(field: GaussianField, radicals: frozenset[Any]) -> Expr:
     roots = S.One
     for radical in radicals:
         roots *= sqrt(radical if isinstance(radical, int) else _polynomial(field, radical))

@@ -54,7 +54,9 @@ def require_finite_at(element: Element, a: Expr, b: Expr, c: Expr) -> None:
     exp(-p x^2/2) needs Sigma^-1 + p positive definite. Raises InputError.
     """
     lowest = min((term.quadratic for term, _ in element.terms), default=S.Zero)
-    if not (1 + lowest * a > 0 and 1 + lowest * b > 0 and (1 + lowest * a) * (1 + lowest * b) > (lowest * c) ** 2):
+    if not (
+        1 + lowest * a > 0 and 1 + lowest * b > 0 and (1 + lowest * a) * (1 + lowest * b) > (lowest * c) ** 2
+    ):
         raise InputError(
             f"the expectation is infinite at a = {a}, b = {b}, c = {c}: the activation grows like "
             f"exp({-lowest / 2}*z**2), give smaller variances"
@@ -139,7 +141,9 @@ def _exp(expression: Expr, x: Symbol) -> Element:
     return exponential(-2 * quadratic, linear, constant)
 
 
-def _from_exponentials(combine: Callable[[Element, Element], Element], unit: Expr) -> Callable:
+def _from_exponentials(
+    combine: Callable[[Element, Element], Element], unit: Expr
+) -> Callable[[Expr, Symbol], Element]:
     def reader(expression: Expr, x: Symbol) -> Element:
         constant, linear, quadratic = _quadratic(expression.args[0], expression, x)
         plus = exponential(-2 * unit * quadratic, unit * linear, unit * constant)

@@ -247,4 +247,5 @@ def _enclose(node: GaussianExpectation) -> Any:
     elements, covariance = node.elements(), node.covariance
     if len(elements) == 1:
         return integrate(elements[0], covariance[0], None)
-    return enclose_expectation(*elements, covariance[0, 0], covariance[1, 1], covariance[0, 1])
+    f, g = elements
+    return enclose_expectation(f, g, covariance[0, 0], covariance[1, 1], covariance[0, 1])

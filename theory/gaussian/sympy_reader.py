@@ -19,7 +19,6 @@ from theory.gaussian.field import GaussianField, NotInField, Surd
 from theory.gaussian.moments import constant
 from theory.gaussian.special import BivariateNormalCDF
 
-
 # Without symbols these are not constants of the field either.
 _NEVER_CONSTANT = (BivariateNormalCDF, GaussianExpectation, sympy.asin, sympy.acos, sympy.atan)
 
@@ -29,9 +28,7 @@ def normal_form(expression: Expr, field: GaussianField) -> Combination:
     if not expression.has(*field.symbols) and not expression.has(*_NEVER_CONSTANT):
         return constant(field, expression)
     if expression.is_Add:
-        return sum(
-            (normal_form(part, field) for part in expression.args), start=Combination(field, {})
-        )
+        return sum((normal_form(part, field) for part in expression.args), start=Combination(field, {}))
     if expression.is_Mul:
         product = Combination.rational(field, 1)
         for part in expression.args:

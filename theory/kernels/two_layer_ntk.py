@@ -1,4 +1,4 @@
-r"""The tangent kernel of a two-layer network: exact mean and variance at every width, and its gradient flow."""
+r"""The tangent kernel of a two-layer network: exact mean and variance at every width, gradient flow."""
 
 from __future__ import annotations
 
@@ -6,11 +6,34 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sympy
-from sympy import Derivative, Eq, Expr, Function, IndexedBase, Integral, Lt, Max, Rational, Sum, Symbol, exp, sqrt, symbols
+from sympy import (
+    Derivative,
+    Eq,
+    Expr,
+    Function,
+    IndexedBase,
+    Integral,
+    Lt,
+    Max,
+    Rational,
+    Sum,
+    Symbol,
+    exp,
+    sqrt,
+    symbols,
+)
 
 from theory.derivation import Derivation, Row
 from theory.errors import InputError, OutsideClass
-from theory.gaussian import PriceEquation, derivative, heaviside_form, pair_expectation, read, single_expectation, tangent_kernel
+from theory.gaussian import (
+    PriceEquation,
+    derivative,
+    heaviside_form,
+    pair_expectation,
+    read,
+    single_expectation,
+    tangent_kernel,
+)
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import (
     ClosedFormDerivative,
@@ -36,9 +59,7 @@ JACOT = Source(
     "Theorems 1 and 2",
     "arXiv:1806.07572",
 )
-CHO_SAUL = Source(
-    "Y. Cho and L. K. Saul", "Kernel methods for deep learning", 2009, "Section 2.1", "NIPS 22"
-)
+CHO_SAUL = Source("Y. Cho and L. K. Saul", "Kernel methods for deep learning", 2009, "Section 2.1", "NIPS 22")
 DU = Source(
     "S. S. Du, X. Zhai, B. Poczos and A. Singh",
     "Gradient descent provably optimizes over-parameterized neural networks",
@@ -54,10 +75,18 @@ HUANG_YAU = Source(
     "arXiv:1909.08156",
 )
 
-THETA, WIDTH, FOURTH = Function("Theta")(A, B, C), Symbol("m", integer=True, positive=True), Symbol("mu4", positive=True)
+THETA, WIDTH, FOURTH = (
+    Function("Theta")(A, B, C),
+    Symbol("m", integer=True, positive=True),
+    Symbol("mu4", positive=True),
+)
 INSTANCE = {A: Rational(9, 10), B: Rational(7, 10), C: Rational(2, 5)}
 DOMAIN = Domain(
-    {A: (Rational(1, 5), Rational(9, 10)), B: (Rational(1, 5), Rational(9, 10)), C: (Rational(-9, 10), Rational(9, 10))},
+    {
+        A: (Rational(1, 5), Rational(9, 10)),
+        B: (Rational(1, 5), Rational(9, 10)),
+        C: (Rational(-9, 10), Rational(9, 10)),
+    },
     (Lt(C**2, A * B),),
 )
 
@@ -204,7 +233,10 @@ def _moment_rows() -> tuple[Row, ...]:
     r = Symbol("r", integer=True, positive=True)
     unit = S + weight**2 * C * D
     second = single_expectation(weight**2, weight, scale), single_expectation(weight**4, weight, scale)
-    averaged = single_expectation(weight**2, weight, sympy.S.One), single_expectation(weight**4, weight, sympy.S.One)
+    averaged = (
+        single_expectation(weight**2, weight, sympy.S.One),
+        single_expectation(weight**4, weight, sympy.S.One),
+    )
     return (
         Row(
             Eq(Function("Z")(S, D, weight), unit),
@@ -228,12 +260,17 @@ def _moment_rows() -> tuple[Row, ...]:
             Identity(),
         ),
         Row(
-            Eq(S**2 + 2 * C * S * D * averaged[0] + C**2 * D**2 * averaged[1], S**2 + 2 * C * S * D + 3 * C**2 * D**2),
+            Eq(
+                S**2 + 2 * C * S * D * averaged[0] + C**2 * D**2 * averaged[1],
+                S**2 + 2 * C * S * D + 3 * C**2 * D**2,
+            ),
             r"its mean over a Gaussian readout weight; in general $\mu_4$ stands for 3",
             GaussianRules((C, S, D)),
         ),
         Row(Eq(second[0], scale), r"second moment of a Gaussian readout weight", GaussianRules((scale,))),
-        Row(Eq(second[1], 3 * scale**2), r"fourth moment: $\mu_4 = 3$ at $\tau = 1$", GaussianRules((scale,))),
+        Row(
+            Eq(second[1], 3 * scale**2), r"fourth moment: $\mu_4 = 3$ at $\tau = 1$", GaussianRules((scale,))
+        ),
     )
 
 
@@ -248,7 +285,11 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
     )
     return (
         *written,
-        Row(Eq(Derivative(activation, Z), slope), "its derivative, almost everywhere", DistributionalDerivative()),
+        Row(
+            Eq(Derivative(activation, Z), slope),
+            "its derivative, almost everywhere",
+            DistributionalDerivative(),
+        ),
         Row(
             Eq(dual, closed.dual, evaluate=False),
             r"$\Sigma$ has the entries $a, c, b$; Price: $\partial_c E[\sigma \sigma] = E[\sigma' \sigma']$, and "
@@ -262,7 +303,12 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
             ClosedFormDerivative(),
             DOMAIN,
         ),
-        Row(Eq(moved, closed.derivative, evaluate=False), "the derivative kernel, by Price again", PriceEquation(), DOMAIN),
+        Row(
+            Eq(moved, closed.derivative, evaluate=False),
+            "the derivative kernel, by Price again",
+            PriceEquation(),
+            DOMAIN,
+        ),
         Row(
             Eq(dual + C * moved, closed.tangent, evaluate=False),
             r"$\Theta = E Z = E[\sigma \sigma] + c E[\sigma' \sigma']$, since $E \alpha^2 = 1$",
@@ -281,7 +327,8 @@ def _variance_rows(activation: Expr) -> tuple[Row, ...]:
         Row(
             Eq(Function("V")(FOURTH), law),
             r"$m \, \mathrm{Var} \, \Theta_m = E Z^2 - (E Z)^2$ with $E_{ss} = E[\sigma^2 \sigma^2]$, "
-            r"$E_{sd} = E[\sigma \sigma' \sigma \sigma']$, $E_{dd} = E[\sigma'^2 \sigma'^2]$, $\theta = \Theta$",
+            r"$E_{sd} = E[\sigma \sigma' \sigma \sigma']$, "
+            r"$E_{dd} = E[\sigma'^2 \sigma'^2]$, $\theta = \Theta$",
             Definition(),
         ),
         *(_variance_row(term, name) for term, name in zip(terms, ("ss", "sd", "dd"), strict=True)),
@@ -303,7 +350,8 @@ def _certified_row(term: Any, name: str) -> Row:
     width = Rational(1, 10**6)
     relation = sympy.And(sympy.Gt(here, middle - width), sympy.Lt(here, middle + width))
     reason = (
-        rf"$E_{{{name}}}$ leaves the class (an orthant in four dimensions): its value at $a = {INSTANCE[A]}$, "
+        rf"$E_{{{name}}}$ leaves the class (an orthant in four dimensions): its value at "
+        rf"$a = {INSTANCE[A]}$, "
         rf"$b = {INSTANCE[B]}$, $c = {INSTANCE[C]}$"
     )
     return Row(relation, reason, MehlerEnclosure())
@@ -326,13 +374,14 @@ def _training_rows(activation: Expr) -> tuple[Row, ...]:
         Row(
             Eq(Derivative(train, t), rate * (target - train)),
             r"gradient flow with the kernel held fixed, $\dot f = K (y - f)$, along an eigenvector of "
-            r"$K = \Theta(X, X)$ with eigenvalue $\lambda$: the solution $f_0 + (1 - e^{-\lambda t})(y - f_0)$",
+            r"$K = \Theta(X, X)$ with eigenvalue $\lambda$: "
+            r"the solution $f_0 + (1 - e^{-\lambda t})(y - f_0)$",
             Identity(),
         ),
         Row(
             Eq(Integral(force, (u, 0, t)), moved.subs(u, t) - moved.subs(u, 0)),
-            r"a new input moves by $\int_0^t k (y - f_u) du$, with $k$ the component of $\Theta(x, X)$ along that "
-            r"eigenvector; summed over eigenvectors: "
+            r"a new input moves by $\int_0^t k (y - f_u) du$, with $k$ the component of $\Theta(x, X)$ "
+            r"along that eigenvector; summed over eigenvectors: "
             r"$f_t(x) = f_0(x) + \Theta(x, X) K^{-1} (1 - e^{-K t})(y - f_0)$",
             Antiderivative(moved),
         ),

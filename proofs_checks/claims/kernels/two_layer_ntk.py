@@ -1,4 +1,4 @@
-"""The tangent kernel of two-layer networks, on trial: at initialization exactly, in training by its exponents."""
+"""The tangent kernel of two-layer networks on trial: exact at initialization, exponents in training."""
 
 from __future__ import annotations
 
@@ -117,7 +117,8 @@ def _mean_point(activation: Expr, input_scaling: bool) -> Point:
     predicted = tuple(kernel[i][j] for i, j in PAIRS)
     # an entry between nearly uncorrelated inputs may be close to 0, so that it needs an absolute scale
     resolution = tuple(
-        max(MEAN_RESOLUTION * abs(kernel[i][j]), FLOOR * (kernel[i][i] * kernel[j][j]) ** 0.5) for i, j in PAIRS
+        max(MEAN_RESOLUTION * abs(kernel[i][j]), FLOOR * (kernel[i][i] * kernel[j][j]) ** 0.5)
+        for i, j in PAIRS
     )
     return Point(_at_initialization(activation, "mean", input_scaling), predicted, resolution=resolution)
 
