@@ -14,7 +14,7 @@ def relative_targets(
     predicted: tuple[float, ...],
     margin: tuple[float, ...],
     resolution: tuple[float, ...] | None,
-    largest_margin: float = LARGEST_MARGIN,
+    largest_margin: float,
 ) -> tuple[Target, ...]:
     """Targets whose resolution defaults to 5 % of the prediction; margin at most ``largest_margin`` of it."""
     resolutions = resolution or tuple(RELATIVE_RESOLUTION * abs(value) for value in predicted)
