@@ -156,7 +156,7 @@ def verify(
             store=store,
             fresh=fresh,
             progress=watch,
-            **given,  # type: ignore[arg-type]  # names of parameters, checked by resolve_all
+            **given,
         )
     if as_json:
         emit_json(report.to_dict())
