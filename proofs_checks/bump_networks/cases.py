@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jax
@@ -29,6 +30,8 @@ from theory.bump_networks.problem import COORDINATES
 from theory.bump_networks.towers import Orthants, SigmoidTowers
 from theory.grammar import parse
 from theory.parameters import as_rational, intervals
+
+BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,15 @@ class Case:
         """The certified lower bound of the error, rounded down."""
         return max(0.0, float(np.nextafter(float(self.approximation.certificate.lower), -np.inf)))
 
-    def error(self, point: Array) -> Array:
-        """|f - N| in float64 at one point."""
-        return abs(self.function(*point) - forward(self.floats, point))
+    @cached_property
+    def mapped(self) -> Callable[[np.ndarray], tuple[Array, Array]]:
+        """N and |f - N| in float64 at a batch of points."""
+
+        def both(point: Array) -> tuple[Array, Array]:
+            value = forward(self.floats, point)
+            return value, abs(self.function(*point) - value)
+
+        return jax.jit(jax.vmap(both))
 
     def units(self) -> int:
         """Number of hidden units."""
@@ -106,14 +115,16 @@ def agreement(seed: int, function: str, box: str, epsilon: str, activation: str)
     """|JAX - exact| at a random point, in units of the rounding-error budget of float64."""
     found = case(function, box, epsilon, activation)
     point = np.random.default_rng(seed).uniform(found.low, found.high)
-    return _difference(found, point, float(_compiled(found)(point)))
+    values, _ = values_and_errors(found, point[None, :])
+    return _difference(found, point, float(values[0]))
 
 
 def single_precision(seed: int, function: str, box: str, epsilon: str, activation: str) -> float:
     """Control: the same with weights rounded to float32, in units of the budget of float64."""
     found = case(function, box, epsilon, activation)
     point = np.random.default_rng(seed).uniform(found.low, found.high)
-    computed = forward(in_single_precision(found.floats), jax.numpy.asarray(point))
+    layers = in_single_precision(found.floats)
+    computed = jax.jit(lambda place: forward(layers, place))(point)
     return _difference(found, point, float(computed))
 
 
@@ -133,7 +144,7 @@ def sampled_excess(seed: int, function: str, box: str, epsilon: str, activation:
     found = case(function, box, epsilon, activation)
     random = np.random.default_rng(seed)
     places = random.uniform(found.low, found.high, (points, len(found.low)))
-    errors = np.asarray(_mapped(found)(places))
+    _, errors = values_and_errors(found, places)
     place, worst = places[np.argmax(errors)], float(np.max(errors))
     width = found.high - found.low
     for step in range(6):
@@ -142,7 +153,7 @@ def sampled_excess(seed: int, function: str, box: str, epsilon: str, activation:
             found.low,
             found.high,
         )
-        errors = np.asarray(_mapped(found)(near))
+        _, errors = values_and_errors(found, near)
         if float(np.max(errors)) > worst:
             place, worst = near[np.argmax(errors)], float(np.max(errors))
     allowed = found.upper + rounding_budget(found.floats, place) + 64 * 2.0**-53
@@ -155,7 +166,7 @@ def understated_epsilon(
     """Control: the certified lower bound of the error over 0.9 times the error seen on a dense sample."""
     found = case(function, box, epsilon, activation)
     places = np.random.default_rng(seed).uniform(found.low, found.high, (points, len(found.low)))
-    seen = float(np.max(np.asarray(_mapped(found)(places))))
+    seen = float(np.max(values_and_errors(found, places)[1]))
     return found.lower / (0.9 * seen)
 
 
@@ -238,18 +249,10 @@ def _exactly(found: Approximation, point: tuple[Fraction, ...]) -> Any:
     return jets.evaluate(found.problem.tape, [(x, x) for x in point]).value
 
 
-_COMPILED: dict[int, Any] = {}
-
-
-def _compiled(found: Case) -> Any:
-    key = id(found)
-    if key not in _COMPILED:
-        _COMPILED[key] = (found, jax.jit(lambda point: forward(found.floats, point)))
-    return _COMPILED[key][1]
-
-
-def _mapped(found: Case) -> Any:
-    key = -id(found)
-    if key not in _COMPILED:
-        _COMPILED[key] = (found, jax.jit(jax.vmap(found.error)))
-    return _COMPILED[key][1]
+def values_and_errors(found: Case, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """N and |f - N| in float64 at points of shape (count, d), in batches of one size, compiled once."""
+    count = len(places)
+    padded = np.concatenate([places, np.repeat(places[-1:], -count % BATCH, axis=0)])
+    parts = [found.mapped(padded[start : start + BATCH]) for start in range(0, len(padded), BATCH)]
+    values, errors = (np.concatenate([np.asarray(part[k]) for part in parts]) for k in (0, 1))
+    return values[:count], errors[:count]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import jax
@@ -19,6 +20,10 @@ UNIT = 2.0**-53
 ACTIVATION_ULPS = 32
 
 
+Activation = Callable[[Array], Array]
+_BATCH = 256
+
+
 class FloatLayer(NamedTuple):
     """A layer in float64: sparse weights as (row, column, weight), and its activation."""
 
@@ -26,7 +31,7 @@ class FloatLayer(NamedTuple):
     columns: np.ndarray
     weights: np.ndarray
     bias: np.ndarray
-    activation: Callable[[Array], Array] | None
+    activation: Activation | None
     slope: float
 
 
@@ -45,14 +50,20 @@ def to_floats(layers: Sequence[Layer], slope: float) -> tuple[FloatLayer, ...]:
     )
 
 
-def _lowered(layer: Layer) -> Callable[[Array], Array] | None:
+def _lowered(layer: Layer) -> Activation | None:
     if layer.activation is None:
         return None
     if layer.activation == RELU:
-        return lambda z: jnp.maximum(z, 0.0)
-    if layer.activation == STEP:
-        return lambda z: jnp.where(z >= 0, 1.0, 0.0)
-    return lower(layer.activation, (Z,))
+        return _relu
+    return _step if layer.activation == STEP else lower(layer.activation, (Z,))
+
+
+def _relu(z: Array) -> Array:
+    return jnp.maximum(z, 0.0)
+
+
+def _step(z: Array) -> Array:
+    return jnp.where(z >= 0, 1.0, 0.0)
 
 
 def in_single_precision(layers: Sequence[FloatLayer]) -> tuple[FloatLayer, ...]:
@@ -93,20 +104,34 @@ def rounding_budget(layers: Sequence[FloatLayer], point: np.ndarray) -> float:
         if layer.activation is None:
             state = total
             continue
-        state = np.asarray(layer.activation(jnp.asarray(total)))
-        error = _passed(layer, total, error) + ACTIVATION_ULPS * UNIT * np.maximum(np.abs(state), UNIT)
+        state, slope = _value_and_slope(layer, total)
+        error = _passed(layer, total, slope, error) + ACTIVATION_ULPS * UNIT * np.maximum(np.abs(state), UNIT)
     # First-order analysis: a factor of two is far more than the higher orders need here.
     return 2 * float(error[0])
 
 
-def _passed(layer: FloatLayer, total: np.ndarray, error: np.ndarray) -> np.ndarray:
+def _passed(layer: FloatLayer, total: np.ndarray, slope: np.ndarray, error: np.ndarray) -> np.ndarray:
     """What becomes of an input error: the slope here, plus its change over the width of the error."""
     if np.isinf(layer.slope):
         return np.where(np.abs(total) > error, 0.0, 1.0)
-    assert layer.activation is not None
-    here = np.abs(np.asarray(jax.vmap(jax.grad(layer.activation))(jnp.asarray(total))))
     near = np.where(np.abs(total) <= error, layer.slope, 0.0)  # a kink, such as that of ReLU, within reach
-    return np.maximum(np.minimum(here + layer.slope * error, layer.slope), near) * error
+    return np.maximum(np.minimum(np.abs(slope) + layer.slope * error, layer.slope), near) * error
+
+
+def _value_and_slope(layer: FloatLayer, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The activation and its derivative, in batches of one size, so that they are compiled once."""
+    assert layer.activation is not None
+    padded = np.zeros(-(-len(total) // _BATCH) * _BATCH)
+    padded[: len(total)] = total
+    compiled = _compiled_slopes(layer.activation)
+    parts = [compiled(padded[start : start + _BATCH]) for start in range(0, len(padded), _BATCH)]
+    values, slopes = (np.concatenate([np.asarray(part[k]) for part in parts]) for k in (0, 1))
+    return values[: len(total)], slopes[: len(total)]
+
+
+@lru_cache(maxsize=64)
+def _compiled_slopes(activation: Activation) -> Callable[[np.ndarray], tuple[Array, Array]]:
+    return jax.jit(jax.vmap(jax.value_and_grad(activation)))
 
 
 def _summed(layer: FloatLayer, terms: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from theory.bump_networks import Certificate, certified
 from theory.bump_networks.activation import RELU
 from theory.bump_networks.shallow import Shallow
 
+Parameters = tuple[jax.Array, ...]
+
+RIVALS = 2  # both claims look at the same trained networks
 STEPS = 2000
 MOST_UNITS = 128  # larger constructions get a rival of this size
 POINTS = 257
@@ -41,37 +45,46 @@ def rival(seed: int, function: str, box: str, epsilon: str) -> Rival:
     interval at the start.
     """
     built = case(function, box, epsilon, "relu")
-    low, high = float(built.low[0]), float(built.high[0])
-    places = jnp.linspace(low, high, POINTS)
-    targets = jax.vmap(built.function)(places)
-    start = _start(seed, min(max(built.units(), 1), MOST_UNITS), low, high)
-
-    def loss(parameters: tuple[jax.Array, ...]) -> jax.Array:
-        return jnp.mean((_evaluate(parameters, places) - targets) ** 2)
-
-    schedule = optax.cosine_decay_schedule(STEP_SIZE, STEPS)
-    state, _ = jax.jit(lambda p: train(loss, Optax(optax.adam(schedule)), p, STEPS, record_every=STEPS))(
-        start
-    )
-    network = _exact(state.parameters, built)
-    seen = float(jnp.max(jnp.abs(_evaluate(state.parameters, places) - targets)))
-    return Rival(network, certified(built.approximation.problem, network), seen)
+    state, seen = _trainer(function, box, epsilon)(_start(seed, built))
+    network = _exact(state, built)
+    return Rival(network, certified(built.approximation.problem, network), float(seen))
 
 
-def _start(seed: int, units: int, low: float, high: float) -> tuple[jax.Array, ...]:
-    key_signs, key_knots, key_outer = jax.random.split(jax.random.key(seed), 3)
-    weights = jnp.where(jax.random.bernoulli(key_signs, 0.5, (units,)), 1.0, -1.0)
-    knots = jax.random.uniform(key_knots, (units,), minval=low, maxval=high)
-    outer = jax.random.normal(key_outer, (units,)) / units
-    return weights, -weights * knots, outer, jnp.zeros(())
+@lru_cache(maxsize=16)
+def _trainer(function: str, box: str, epsilon: str) -> Callable[[Parameters], tuple[Parameters, jax.Array]]:
+    """Compiled once for all seeds: initial to final parameters, and their largest error on the points."""
+    built = case(function, box, epsilon, "relu")
+    places = np.linspace(built.low[0], built.high[0], POINTS)
+
+    def run(parameters: Parameters) -> tuple[Parameters, jax.Array]:
+        targets = jax.vmap(built.function)(jnp.asarray(places))
+
+        def loss(current: Parameters) -> jax.Array:
+            return jnp.mean((_evaluate(current, jnp.asarray(places)) - targets) ** 2)
+
+        optimizer = Optax(optax.adam(optax.cosine_decay_schedule(STEP_SIZE, STEPS)))
+        state, _ = train(loss, optimizer, parameters, STEPS, record_every=STEPS)
+        error = jnp.max(jnp.abs(_evaluate(state.parameters, jnp.asarray(places)) - targets))
+        return state.parameters, error
+
+    return jax.jit(run)
 
 
-def _evaluate(parameters: tuple[jax.Array, ...], places: jax.Array) -> jax.Array:
+def _start(seed: int, built: Case) -> Parameters:
+    random = np.random.default_rng(seed)
+    units = min(max(built.units(), 1), MOST_UNITS)
+    weights = random.choice([-1.0, 1.0], units)
+    knots = random.uniform(built.low[0], built.high[0], units)
+    outer = random.standard_normal(units) / units
+    return tuple(jnp.asarray(part) for part in (weights, -weights * knots, outer, np.zeros(())))
+
+
+def _evaluate(parameters: Parameters, places: jax.Array) -> jax.Array:
     weights, offsets, outer, bias = parameters
     return jnp.maximum(places[:, None] * weights + offsets, 0.0) @ outer + bias
 
 
-def _exact(parameters: tuple[jax.Array, ...], built: Case) -> Shallow:
+def _exact(parameters: Parameters, built: Case) -> Shallow:
     weights, offsets, outer = (
         tuple(Fraction(float(value)) for value in np.asarray(part)) for part in parameters[:3]
     )
@@ -82,11 +95,9 @@ def _exact(parameters: tuple[jax.Array, ...], built: Case) -> Shallow:
 
 def trained_error(seed: int, function: str, box: str, epsilon: str) -> float:
     """Certified error of the rival over that of the best constant, (max f - min f)/2 on the points."""
-    found = rival(seed, function, box, epsilon)
+    found = rival(seed % RIVALS, function, box, epsilon)
     built = case(function, box, epsilon, "relu")
-    values = np.asarray(
-        jax.vmap(built.function)(jnp.linspace(float(built.low[0]), float(built.high[0]), POINTS))
-    )
+    values = _targets(built, np.linspace(built.low[0], built.high[0], POINTS))
     # Points give a lower bound of the oscillation, so the ratio is never flattered.
     constant = float(np.max(values) - np.min(values)) / 2
     upper = found.certificate.upper
@@ -95,20 +106,27 @@ def trained_error(seed: int, function: str, box: str, epsilon: str) -> float:
 
 def sampled_over_certified(seed: int, function: str, box: str, epsilon: str, points: int) -> float:
     """Largest float64 error of the rival on a fresh dense sample over its certified bound plus rounding."""
-    found = rival(seed % 2, function, box, epsilon)
+    found = rival(seed % RIVALS, function, box, epsilon)
     built = case(function, box, epsilon, "relu")
-    places = jnp.asarray(np.random.default_rng(seed).uniform(built.low[0], built.high[0], points))
+    places = np.random.default_rng(seed).uniform(built.low[0], built.high[0], points)
     inner, outer = found.network.layers()
     parts = (found.network.weights, inner.bias, found.network.outer)
     weights, offsets, slopes = (np.array([float(value) for value in part]) for part in parts)
-    bias = jnp.asarray(float(outer.bias[0]))
-    computed = _evaluate((jnp.asarray(weights), jnp.asarray(offsets), jnp.asarray(slopes), bias), places)
-    errors = np.abs(np.asarray(computed - jax.vmap(built.function)(places)))
+    bias = float(outer.bias[0])
+    computed = np.maximum(places[:, None] * weights + offsets, 0.0) @ slopes + bias
+    errors = np.abs(computed - _targets(built, places))
     farthest = max(abs(built.low[0]), abs(built.high[0]))
-    size = (
-        float(np.sum(np.abs(slopes) * (np.abs(weights) * farthest + np.abs(offsets)))) + abs(float(bias)) + 1
-    )
+    size = float(np.sum(np.abs(slopes) * (np.abs(weights) * farthest + np.abs(offsets)))) + abs(bias) + 1
     # Rounding of one evaluation: a dot product of this many terms, each of three roundings.
     slack = (len(weights) + 8) * 2.0**-53 * size
     upper = found.certificate.upper
     return float("inf") if upper is None else float(np.max(errors)) / (float(upper) + slack)
+
+
+def _targets(built: Case, places: np.ndarray) -> np.ndarray:
+    return np.asarray(_compiled(built.function)(places))
+
+
+@lru_cache(maxsize=16)
+def _compiled(function: Callable[[jax.Array], jax.Array]) -> Callable[[np.ndarray], jax.Array]:
+    return jax.jit(jax.vmap(function))

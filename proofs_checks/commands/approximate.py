@@ -11,10 +11,11 @@ from time import perf_counter
 from typing import Any
 
 import sympy
-from sympy import srepr
+from sympy import Expr, srepr
 
 from theory.approximation.bumps import PARAMETERS, read_activation, statement
-from theory.bump_networks import Approximation, Layer, hidden_units, pose, solved
+from theory.balls import BallsUnavailable
+from theory.bump_networks import Approximation, Layer, Problem, hidden_units, pose, solved
 from theory.bump_networks.arithmetic import PRECISION, rational
 from theory.bump_networks.problem import COORDINATES
 from theory.errors import InputError
@@ -123,7 +124,7 @@ class Result:
 def run(function: str, on: Sequence[str], epsilon: str, activation: str = "relu") -> Result:
     """Build and certify a network for text as a user types it.
 
-    Raises InputError in one line for whatever cannot be done, BallsUnavailable without python-flint.
+    Raises InputError in one line for whatever cannot be done, a missing python-flint included.
     """
     start = perf_counter()
     if not 1 <= len(on) <= len(COORDINATES):
@@ -135,8 +136,15 @@ def run(function: str, on: Sequence[str], epsilon: str, activation: str = "relu"
     given = resolve(
         PARAMETERS, {"function": expression, "box": box, "epsilon": epsilon, "activation": activation}
     )
-    found = solved(pose(expression, box, given["epsilon"]), read_activation(activation))
+    found = _solved(pose(expression, box, given["epsilon"]), read_activation(activation))
     return Result(found, statement(**given), found.network.layers(), perf_counter() - start)
+
+
+def _solved(problem: Problem, activation: Expr) -> Approximation:
+    try:
+        return solved(problem, activation)
+    except BallsUnavailable as missing:
+        raise InputError(f"{missing}: nothing can be certified without it; install python-flint") from None
 
 
 def _decimal(value: Fraction, up: bool) -> str:

@@ -1,6 +1,8 @@
 """The theorem's rows, planted errors in them, the theorem on trial, and the command."""
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -189,3 +191,28 @@ def test_sympy_expressions_are_taken_as_they_are():
         **resolve(PARAMETERS, {"function": sin(2 * x) * cos(y), "box": "0,1;0,1", "epsilon": 0.25})
     )
     assert found.id == "approximation.bumps"
+
+
+WITHOUT_FLINT = """
+import sys
+sys.modules["flint"] = None
+from theory.approximation.bumps import PARAMETERS, derivation
+from theory.parameters import resolve
+found = derivation(**resolve(PARAMETERS, {}))
+assert found.status == "not run", found.counts
+assert found.counts["open"] == 0 and found.counts["not run"] >= 1, found.counts
+assert "jax" not in sys.modules
+from proofs_checks.commands.approximate import run
+from theory.errors import InputError
+try:
+    run("sin(x)", ["0,3"], "0.1")
+except InputError as refusal:
+    assert "python-flint" in str(refusal)
+else:
+    raise AssertionError("something was certified without ball arithmetic")
+"""
+
+
+def test_without_ball_arithmetic_nothing_is_claimed():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_FLINT], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
