@@ -132,7 +132,7 @@ def _difference(found: Case, point: np.ndarray, computed: float) -> float:
     with precision(160):
         exact = value(found.layers, [Fraction(float(x)) for x in point])
         difference = float(abs(exact - computed))
-    return difference / rounding_budget(found.floats, point)
+    return difference / rounding_budget(found.floats, point) if difference else 0.0
 
 
 def sampled_excess(seed: int, function: str, box: str, epsilon: str, activation: str, points: int) -> float:

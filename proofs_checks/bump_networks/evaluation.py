@@ -121,7 +121,7 @@ def _passed(layer: FloatLayer, total: np.ndarray, slope: np.ndarray, error: np.n
 def _value_and_slope(layer: FloatLayer, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The activation and its derivative, in batches of one size, so that they are compiled once."""
     assert layer.activation is not None
-    padded = np.zeros(-(-len(total) // _BATCH) * _BATCH)
+    padded = np.zeros(max(1, -(-len(total) // _BATCH)) * _BATCH)
     padded[: len(total)] = total
     compiled = _compiled_slopes(layer.activation)
     parts = [compiled(padded[start : start + _BATCH]) for start in range(0, len(padded), _BATCH)]
