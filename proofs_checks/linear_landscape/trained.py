@@ -19,7 +19,7 @@ from jaxtyping import Float
 from numerics.data import Data, diabetes, digits
 from numerics.losses import empirical_loss, squared_loss
 from numerics.networks import Network, apply, identity, initialize
-from numerics.reduced_rank import compress, explained_spectrum
+from numerics.reduced_rank import ExplainedSpectrum, compress, explained_spectrum
 from numerics.training import GradientDescent, train
 
 SMALLEST_SCALE = 1e-8  # of the weights; smaller ones would need longer runs
@@ -27,6 +27,7 @@ RELATIVE_STEP = 0.25  # of 1 / s_1; descent at a minimum is stable up to 1 / s_1
 SETTLED = 30.0  # factors of e from order one to below PAUSE_OVER, with room for the constants
 RECORDED_EVERY = 5
 PAUSE_OVER = 1e-11  # below this gradient norm the last pause, the minimum, has been reached
+NEGLIGIBLE = 1e-9  # relative singular values: above the rounding of whitening, far below any mode
 MODES = 6  # of random data: more would need smaller weights than float64 can tell apart
 DECAY = 0.6  # ratio of successive singular values of random data
 INPUTS_OF_DIABETES = 6  # age, sex, bmi, blood pressure, s1, s2 predict s3 to s6 and the target
@@ -135,10 +136,16 @@ def _random_data(random: np.random.Generator, widths: tuple[int, ...]) -> tuple[
 def nested_values(problem: Data, hidden: int, shift: int) -> Float[np.ndarray, " ranks"]:
     """(|Y|^2 - the squares of s_{1 + shift}, ..., s_{r + shift}) / 2 for r = 0, ..., min(p, rho)."""
     found = explained_spectrum(np.asarray(problem.inputs), np.asarray(problem.targets))
-    squares = found.singular_values[found.singular_values > found.error] ** 2
+    squares = _learnable(found) ** 2
     rank = min(hidden, len(squares))
     gains = np.concatenate([[0.0], np.cumsum(np.roll(squares, -shift)[:rank])])
     return (found.total - gains) / 2
+
+
+def _learnable(found: ExplainedSpectrum) -> Float[np.ndarray, " ranks"]:
+    """Singular values but those that whitening of ill-conditioned inputs leaves in the place of zeros."""
+    values = found.singular_values
+    return values[values > NEGLIGIBLE * values[0]]
 
 
 def trained_pauses(problem: Data, hidden: int, scale: float, seed: int) -> list[Pause]:
@@ -146,7 +153,9 @@ def trained_pauses(problem: Data, hidden: int, scale: float, seed: int) -> list[
     widths = (problem.inputs.shape[1], hidden, problem.targets.shape[1])
     step_size, steps = _schedule(problem, hidden)
     key = jax.random.fold_in(jax.random.key(0), seed)
-    losses, norms, weights = _trajectory(widths, steps)(problem, key, scale, step_size)
+    # A failed computation raises here; JAX 0.10 aborts the process when NumPy asks for its buffer.
+    found = jax.block_until_ready(_trajectory(widths, steps)(problem, key, scale, step_size))
+    losses, norms, weights = found
     b, a = (np.asarray(layer.weight) for layer in weights)
     return [
         Pause(float(losses[k]), float(norms[k]), _budget(problem, a[k], b[k]))
@@ -160,7 +169,7 @@ def _schedule(problem: Data, hidden: int) -> tuple[float, int]:
     The same for every scale of the weights, so that all share one compiled program.
     """
     found = explained_spectrum(np.asarray(problem.inputs), np.asarray(problem.targets))
-    levels = found.singular_values[found.singular_values > found.error]
+    levels = _learnable(found)
     rank = min(hidden, len(levels))
     following = levels[rank] if rank < len(levels) else 0.0
     time = -np.log(SMALLEST_SCALE) / levels[rank - 1] + SETTLED / (levels[rank - 1] - following)

@@ -1,6 +1,5 @@
 """The theorem's rows, planted errors in them, and the theorem on trial; figures by other routes."""
 
-import jax
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
@@ -9,6 +8,7 @@ from sympy import Eq, Trace
 from proofs_checks import verify
 from proofs_checks.claims.linear_networks.critical_points import claims
 from proofs_checks.linear_landscape import constructed, exact, trained
+from proofs_checks.precision import float64
 from proofs_checks.profile import Profile
 from theory.derivation import check
 from theory.errors import InputError
@@ -100,7 +100,7 @@ def test_points_found_from_random_starts_lie_on_the_classes():
 
 
 def test_trained_loss_is_that_of_the_truncated_fit():
-    with jax.enable_x64(True):
+    with float64():
         problem = trained.training_data("diabetes", 0, (6, 2, 5))
         x, y = np.asarray(problem.inputs), np.asarray(problem.targets)
         last = trained.trained_pauses(problem, 2, 1e-7, 0)[-1]
@@ -120,10 +120,18 @@ def test_whitening_and_compression_leave_the_critical_values_of_the_raw_data():
     assert trained.nested_values(problem, 3, 0) == pytest.approx(expected, rel=1e-10)
 
 
+def test_rounding_of_whitening_is_no_mode():
+    # Inputs of condition 1e3 and more: what stands in the place of a zero singular value must not be learned.
+    with float64():
+        for seed in range(20):
+            problem = trained.training_data("random", seed, (16, 16, 16))
+            assert len(trained.nested_values(problem, 16, 0)) == trained.MODES + 1
+
+
 def test_budget_covers_points_near_every_kind_of_critical_point():
     # The bound from the gradient against the true distance, at perturbed critical points of all sizes.
     random = np.random.default_rng(0)
-    with jax.enable_x64(True):
+    with float64():
         problem = trained.training_data("random", 1, (5, 3, 4))
         M = np.asarray(problem.targets).T @ np.asarray(problem.inputs)
         U, s, Q = np.linalg.svd(M)
