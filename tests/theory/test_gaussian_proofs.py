@@ -154,7 +154,8 @@ def test_the_tangent_kernel_refuses(text, message):
 
 
 def test_kinks_decide_the_drift():
-    assert [kinked(activation(text)) for text in ("max(z, 0)", "abs(z)", "elu(z)", "erf(z)", "max(z, 0)**2")] == [
+    texts = ("max(z, 0)", "abs(z)", "elu(z)", "erf(z)", "max(z, 0)**2")
+    assert [kinked(activation(text)) for text in texts] == [
         True, True, False, False, False,
     ]  # fmt: skip
 

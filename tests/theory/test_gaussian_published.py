@@ -1,5 +1,6 @@
 """Closed forms of the engine against published formulas and independent two-dimensional quadrature."""
 
+import itertools
 import math
 
 import numpy as np
@@ -35,7 +36,7 @@ def at(expression, point):
 
 def legendre(edges, count=40):
     nodes, weights = np.polynomial.legendre.leggauss(count)
-    pairs = list(zip(edges[:-1], edges[1:], strict=True))
+    pairs = list(itertools.pairwise(edges))
     return (
         np.concatenate([(high - low) / 2 * nodes + (high + low) / 2 for low, high in pairs]),
         np.concatenate([(high - low) / 2 * weights for low, high in pairs]),

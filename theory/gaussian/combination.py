@@ -265,9 +265,22 @@ def bivariate_probability(field: GaussianField, h: Surd, k: Surd, rho: Surd) -> 
         half = Combination.of(field, Surd(field.field(QQ(1, 2)), frozenset()), -2)
         return quarter + half * arc_sine(field, rho)
     if field.square(rho) == 1:
-        if h != k or not bool(rho.coefficient.numer.LC > 0):
-            raise Undetermined("a bivariate normal probability degenerates")
-        return normal_probability(field, h)
+        return normal_probability(field, _smaller(field, h, k, rho))
     first, second = sorted((h, k), key=str)
     atom = Atom("Phi2", (first, second, rho))
     return Combination(field, {Monomial(0, frozenset(), field.field(0), (atom,)): field.field(1)})
+
+
+def _smaller(field: GaussianField, h: Surd, k: Surd, rho: Surd) -> Surd:
+    """At correlation 1, P(X < h, X < k) = Phi(min(h, k)). Raises Undetermined where that changes sides."""
+    if not bool(rho.coefficient.numer.LC > 0):
+        raise Undetermined("a bivariate normal probability degenerates at correlation -1")
+    if h == k:
+        return h
+    if h.radicals != k.radicals:
+        raise Undetermined("two thresholds of a degenerate probability were not compared")
+    difference = field.reduce(h.coefficient - k.coefficient)
+    if len(difference.numer) != 1 or len(difference.denom) != 1:  # one term keeps its sign: a, b > 0
+        raise Undetermined("two thresholds of a degenerate probability were not compared")
+    sign = field.value_at_sample(difference.numer) * field.value_at_sample(difference.denom)
+    return h if sign < 0 else k

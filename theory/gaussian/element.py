@@ -42,7 +42,7 @@ ONE = Term(0, S.Zero, S.Zero, ())
 
 @dataclass(frozen=True)
 class Element:
-    """A finite sum of terms with constant coefficients; equal functions have equal terms (almost everywhere)."""
+    """A finite sum of terms with constant coefficients; equal functions have equal terms."""
 
     terms: tuple[tuple[Term, Expr], ...]
 

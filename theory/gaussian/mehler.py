@@ -29,6 +29,7 @@ try:
 except ImportError:  # balls says so when it is needed
     flint: Any = None  # type: ignore[no-redef]  # untyped module
 
+RADIUS = Rational(1, 10**9)
 _BITS = 96  # guard bits: the integrands cancel, and quadrature that misses its goal subdivides for ever
 _TOLERANCE = Rational(1, 10**16)
 _CRAMER = Rational(10865, 10000)
@@ -41,7 +42,7 @@ Integrand = Callable[[Any, bool], Any]
 
 
 def enclose_expectation(
-    f: Element, g: Element, a: Rational, b: Rational, c: Rational, radius: Rational = Rational(1, 10**9)
+    f: Element, g: Element, a: Rational, b: Rational, c: Rational, radius: Rational = RADIUS
 ) -> Any:
     """A ball that contains E[f(u) g(v)] for (u, v) ~ N(0, [[a, c], [c, b]]).
 

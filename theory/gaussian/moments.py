@@ -330,7 +330,7 @@ def _block_probability(law: Law, block: list[int], k: GaussianField) -> Combinat
             total += quarter * arc_sine(k, _correlation(law, i, j, k))
         return total
     raise OutsideClass(
-        f"the probability of an orthant in {len(block)} dimensions remains, which has no elementary closed form"
+        f"the probability of an orthant in {len(block)} dimensions remains, which is not elementary"
     )
 
 

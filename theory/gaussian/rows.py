@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from sympy import And, Basic, Derivative, Eq, Expr, Rational, Symbol
+from sympy import And, Basic, Derivative, Eq, Expr, Rational, Symbol, true
 
 from theory import balls
 from theory.errors import InputError
@@ -22,6 +22,7 @@ from theory.proving.outcome import Answer, Outcome, Status
 from theory.statement import Domain
 
 _POINTS = 7
+_RADIUS = Rational(1, 10**7)  # a tenth of the width of a certified row
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,14 @@ def _agreeing_points(relation: Eq, variable: Symbol) -> int | None:
 
 @dataclass(frozen=True)
 class DistributionalDerivative:
-    """Proves ``Eq(Derivative(s, z), t)`` in the sense of distributions: a jump h at x gives h delta(z - x)."""
+    """Proves ``Eq(Derivative(s, z), t)`` for distributions: a jump h at x gives h delta(z - x)."""
 
     earns: Status = Status.PROVED
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if the derivative, term by term, has the terms of the right-hand side."""
+        if relation == true:
+            return Outcome(Answer.YES, "both sides are the same expression")
         if not (isinstance(relation, Eq) and isinstance(relation.lhs, Derivative)):
             return Outcome(Answer.UNKNOWN, "a derivative is needed on the left")
         function, variable = relation.lhs.expr, relation.lhs.variables[0]
@@ -115,6 +118,8 @@ class GaussianRules:
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if the normal form of the difference is empty; ball arithmetic compares both sides too."""
+        if relation == true:
+            return Outcome(Answer.YES, "both sides are the same expression")
         if not isinstance(relation, Eq):
             return Outcome(Answer.UNKNOWN, "the rules need an equation between expectations")
         try:
@@ -138,6 +143,8 @@ class ClosedFormDerivative:
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if the normal form of dF/dc - G is empty."""
+        if relation == true:
+            return Outcome(Answer.YES, "both sides are the same expression")
         if not (isinstance(relation, Eq) and isinstance(relation.lhs, Derivative)):
             return Outcome(Answer.UNKNOWN, "a derivative of a closed form is needed on the left")
         closed, variable = relation.lhs.expr, relation.lhs.variables[0]
@@ -248,4 +255,4 @@ def _enclose(node: GaussianExpectation) -> Any:
     if len(elements) == 1:
         return integrate(elements[0], covariance[0], None)
     f, g = elements
-    return enclose_expectation(f, g, covariance[0, 0], covariance[1, 1], covariance[0, 1])
+    return enclose_expectation(f, g, covariance[0, 0], covariance[1, 1], covariance[0, 1], _RADIUS)

@@ -49,6 +49,7 @@ from theory.proving import Antiderivative, Citation, Definition, Identity, Induc
 from theory.statement import Domain, Hypothesis, Source, Statement
 
 Z = Symbol("z", real=True)
+RELU = Max(Z, 0)
 
 PARAMETERS = (Parameter("activation", "activation, an expression in z", "max(z, 0)", expression_in("z")),)
 
@@ -80,7 +81,7 @@ THETA, WIDTH, FOURTH = (
     Symbol("m", integer=True, positive=True),
     Symbol("mu4", positive=True),
 )
-INSTANCE = {A: Rational(9, 10), B: Rational(7, 10), C: Rational(2, 5)}
+INSTANCE = {A: Rational(9, 10), B: Rational(7, 10), C: Rational(1, 5)}
 DOMAIN = Domain(
     {
         A: (Rational(1, 5), Rational(9, 10)),
@@ -157,7 +158,7 @@ def kinked(activation: Expr) -> bool:
     return not read(activation, Z).derivative().continuous()
 
 
-def statement(activation: Expr = Max(Z, 0)) -> Statement:
+def statement(activation: Expr = RELU) -> Statement:
     r"""f(x) = m^(-1/2) sum_r alpha_r s(w_r . x) with w_r ~ N(0, I) and independent readout weights alpha_r.
 
     a = |x|^2, b = |y|^2, c = x . y, so that (w . x, w . y) ~ N(0, [[a, c], [c, b]]).
@@ -167,9 +168,10 @@ def statement(activation: Expr = Max(Z, 0)) -> Statement:
         id="kernels.two_layer_ntk",
         title="The tangent kernel of a two-layer network at every width",
         summary=(
-            r"For $f(x) = m^{-1/2} \sum_r \alpha_r \sigma(w_r \cdot x)$ with $w_r \sim N(0, I)$ the empirical "
-            r"tangent kernel $\Theta_m(x, y)$ is a mean of $m$ independent terms. Its mean is the limiting kernel "
-            r"$\Theta$ at every width, its variance is known exactly, and wide networks train as kernel regression."
+            r"For $f(x) = m^{-1/2} \sum_r \alpha_r \sigma(w_r \cdot x)$ with $w_r \sim N(0, I)$ the tangent "
+            r"kernel $\Theta_m(x, y)$ is a mean of $m$ independent terms. Its mean is the limiting kernel "
+            r"$\Theta$ at every width, its variance is known exactly, and wide networks train as kernel "
+            r"regression."
         ),
         hypotheses=(
             Hypothesis(r"$a = |x|^2$, $b = |y|^2$, $c = x \cdot y$ with $c^2 < a b$", Lt(C**2, A * B)),
@@ -188,11 +190,12 @@ def statement(activation: Expr = Max(Z, 0)) -> Statement:
     )
 
 
-def derivation(activation: Expr = Max(Z, 0)) -> Derivation:
+def derivation(activation: Expr = RELU) -> Derivation:
     """Unit by unit: gradients, mean, variance; the expectations of this activation; gradient flow."""
     rows = (
         *_unit_rows(),
         *_moment_rows(),
+        *_readout_rows(),
         *_activation_rows(activation),
         *_variance_rows(activation),
         *_training_rows(activation),
@@ -229,14 +232,8 @@ def _unit_rows() -> tuple[Row, ...]:
 
 def _moment_rows() -> tuple[Row, ...]:
     S, D, mean, variance = symbols("S D theta V", real=True)
-    weight, scale = Symbol("alpha", real=True), Symbol("tau", positive=True)
-    r = Symbol("r", integer=True, positive=True)
+    weight, r = Symbol("alpha", real=True), Symbol("r", integer=True, positive=True)
     unit = S + weight**2 * C * D
-    second = single_expectation(weight**2, weight, scale), single_expectation(weight**4, weight, scale)
-    averaged = (
-        single_expectation(weight**2, weight, sympy.S.One),
-        single_expectation(weight**4, weight, sympy.S.One),
-    )
     return (
         Row(
             Eq(Function("Z")(S, D, weight), unit),
@@ -259,17 +256,21 @@ def _moment_rows() -> tuple[Row, ...]:
             "the square of one unit",
             Identity(),
         ),
+    )
+
+
+def _readout_rows() -> tuple[Row, ...]:
+    S, D = symbols("S D", real=True)
+    weight, scale = Symbol("alpha", real=True), Symbol("tau", positive=True)
+    second, fourth = (single_expectation(weight**k, weight, scale) for k in (2, 4))
+    square = S**2 + 2 * C * S * D * second.subs(scale, 1) + C**2 * D**2 * fourth.subs(scale, 1)
+    return (
+        Row(Eq(second, scale), "second moment of a Gaussian readout weight", GaussianRules((scale,))),
+        Row(Eq(fourth, 3 * scale**2), r"fourth moment: $\mu_4 = 3$ at $\tau = 1$", GaussianRules((scale,))),
         Row(
-            Eq(
-                S**2 + 2 * C * S * D * averaged[0] + C**2 * D**2 * averaged[1],
-                S**2 + 2 * C * S * D + 3 * C**2 * D**2,
-            ),
-            r"its mean over a Gaussian readout weight; in general $\mu_4$ stands for 3",
+            Eq(square, S**2 + 2 * C * S * D + 3 * C**2 * D**2),
+            r"the mean of that square over the readout weight; in general $\mu_4$ stands for 3",
             GaussianRules((C, S, D)),
-        ),
-        Row(Eq(second[0], scale), r"second moment of a Gaussian readout weight", GaussianRules((scale,))),
-        Row(
-            Eq(second[1], 3 * scale**2), r"fourth moment: $\mu_4 = 3$ at $\tau = 1$", GaussianRules((scale,))
         ),
     )
 
@@ -277,14 +278,8 @@ def _moment_rows() -> tuple[Row, ...]:
 def _activation_rows(activation: Expr) -> tuple[Row, ...]:
     slope, closed = slope_of(activation), kernel(activation)
     dual, moved = (pair_expectation(f, f, Z) for f in (activation, slope))
-    steps = heaviside_form(activation, Z)
-    written = (
-        (Row(Eq(activation, steps, evaluate=False), "the activation in Heaviside form", SameFunction(Z)),)
-        if steps != activation
-        else ()
-    )
     return (
-        *written,
+        *_form_row(activation),
         Row(
             Eq(Derivative(activation, Z), slope),
             "its derivative, almost everywhere",
@@ -292,8 +287,8 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
         ),
         Row(
             Eq(dual, closed.dual, evaluate=False),
-            r"$\Sigma$ has the entries $a, c, b$; Price: $\partial_c E[\sigma \sigma] = E[\sigma' \sigma']$, and "
-            r"$E[\sigma(u)] E[\sigma(v)]$ at $c = 0$",
+            r"$\Sigma$ has the entries $a, c, b$; Price: $\partial_c E[\sigma \sigma] = E[\sigma' \sigma']$, "
+            r"and $E[\sigma(u)] E[\sigma(v)]$ at $c = 0$",
             PriceEquation(),
             DOMAIN,
         ),
@@ -316,6 +311,15 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
             DOMAIN,
         ),
     )
+
+
+def _form_row(activation: Expr) -> tuple[Row, ...]:
+    """The activation in Heaviside form, where that differs from how it was given."""
+    steps = heaviside_form(activation, Z)
+    if steps == activation:
+        return ()
+    relation = Eq(activation, steps, evaluate=False)
+    return (Row(relation, "the activation in Heaviside form", SameFunction(Z)),)
 
 
 def _variance_rows(activation: Expr) -> tuple[Row, ...]:

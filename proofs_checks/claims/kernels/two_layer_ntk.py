@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import sympy
-from sympy import Expr, Max, Rational
+from sympy import Expr, Rational
 
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Exponent, Mean
@@ -14,7 +14,7 @@ from proofs_checks.two_layer_networks import KernelAtInitialization, WidthExpone
 from theory.gaussian import pair_expectation, single_expectation
 from theory.gaussian.evaluation import expected_value
 from theory.gaussian.expectation import A
-from theory.kernels.two_layer_ntk import Z, kinked, slope_of, variance_terms
+from theory.kernels.two_layer_ntk import RELU, Z, kinked, slope_of, variance_terms
 
 Vector = tuple[Rational, ...]
 
@@ -48,7 +48,7 @@ SMOOTH_MARGIN = 0.05
 KINK_MARGIN = 0.125
 
 
-def claims(profile: Profile, activation: Expr = Max(Z, 0)) -> tuple[Claim, ...]:
+def claims(profile: Profile, activation: Expr = RELU) -> tuple[Claim, ...]:
     """Mean and variance of the kernel at initialization, exponents in training, and their controls."""
     return (
         _mean(profile, activation),
@@ -137,7 +137,8 @@ def _mean(profile: Profile, activation: Expr) -> Claim:
 def _fan_in_control(profile: Profile, activation: Expr) -> Claim:
     return Claim(
         "wrong fan-in scaling",
-        r"$E \Theta_m = E[\sigma \sigma] + x \cdot y E[\sigma' \sigma']$ for first-layer weights of variance $1/d$",
+        r"$E \Theta_m = E[\sigma \sigma] + x \cdot y E[\sigma' \sigma']$ "
+        r"for first-layer weights of variance $1/d$",
         Mean(),
         KernelAtInitialization(activation),
         (_mean_point(activation, True),),
@@ -192,8 +193,8 @@ def _training(profile: Profile, activation: Expr) -> Claim:
     exponent, margin = _drift(activation)
     return Claim(
         "training is kernel regression",
-        rf"trained networks of width $m$: the kernel drifts like $m^{{{exponent:g}}}$, and the outputs differ "
-        r"from kernel regression $f_0 + (1 - (1 - \eta K)^n)(y - f_0)$ like $m^{-1/2}$",
+        rf"trained networks of width $m$: the kernel drifts like $m^{{{exponent:g}}}$, and the "
+        r"outputs differ from kernel regression $f_0 + (1 - (1 - \eta K)^n)(y - f_0)$ like $m^{-1/2}$",
         Exponent(),
         WidthExponents(activation),
         (
@@ -220,5 +221,5 @@ def _mean_field_control(profile: Profile, activation: Expr) -> Claim:
         (point,),
         profile.scale(12),
         expected="refuted",
-        reason="with the readout scaled by 1/m each weight moves by order 1, so the kernel changes at every width",
+        reason="with the readout scaled by 1/m each weight moves by order 1: the kernel changes for all m",
     )
