@@ -15,6 +15,7 @@ import typer
 
 from theory.errors import InputError
 
+_OPTIONS = ("profile", "seed", "store", "fresh", "progress")
 EXPECTED, UNEXPECTED, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
 
 app = typer.Typer(
@@ -64,6 +65,8 @@ def settings(given: list[str] | None) -> dict[str, str]:
         name, equals, value = item.partition("=")
         if not equals or not name.isidentifier():
             raise InputError(f"--set {item!r} is not NAME=VALUE: give for example --set activation=erf(z)")
+        if name in _OPTIONS:
+            raise InputError(f"--set {name} is no parameter of a theorem: use the option --{name}")
         if name in pairs:
             raise InputError(f"--set {name} is given twice: give it once")
         pairs[name] = value

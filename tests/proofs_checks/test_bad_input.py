@@ -32,6 +32,7 @@ REFUSED = {
     "unknown id, derive": ((DERIVE, "nothing"), "unknown theorem 'nothing'"),
     "missing file": ((VERIFY, "missing.py"), "there is no file 'missing.py'"),
     "unknown parameter": ((VERIFY, NTK, "--set", "activaton=erf(z)"), "activation"),
+    "an option as a parameter": ((VERIFY, NTK, "--set", "seed=3"), "--seed"),
     "not NAME=VALUE": ((VERIFY, NTK, "--set", "activation"), "NAME=VALUE"),
     "ill-typed parameter": ((DERIVE, LINEAR, "--set", "widths=5,three,4"), "widths"),
     "width zero": ((DERIVE, LINEAR, "--set", "widths=5,0,4"), "widths"),
