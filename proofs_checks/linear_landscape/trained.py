@@ -154,8 +154,8 @@ def trained_pauses(problem: Data, hidden: int, scale: float, seed: int) -> list[
     step_size, steps = _schedule(problem, hidden)
     key = jax.random.fold_in(jax.random.key(0), seed)
     # A failed computation raises here; JAX 0.10 aborts the process when NumPy asks for its buffer.
-    found = jax.block_until_ready(_trajectory(widths, steps)(problem, key, scale, step_size))
-    losses, norms, weights = found
+    losses, norms, weights = _trajectory(widths, steps)(problem, key, scale, step_size)
+    norms.block_until_ready()
     b, a = (np.asarray(layer.weight) for layer in weights)
     return [
         Pause(float(losses[k]), float(norms[k]), _budget(problem, a[k], b[k]))

@@ -46,6 +46,7 @@ LARGEST_ENUMERATION = 5
 a, b, M = MatrixSymbol("a", w.n, w.p), MatrixSymbol("b", w.p, w.m), MatrixSymbol("M", w.n, w.m)
 W, R = MatrixSymbol("W", w.n, w.m), MatrixSymbol("R", w.m, w.m)
 G_a, G_b = MatrixSymbol("G_a", w.n, w.p), MatrixSymbol("G_b", w.p, w.m)
+_GRADIENTS = (equation(G_a, (a * b - M) * b.T), equation(G_b, a.T * (a * b - M)))
 
 
 def minimum_rows() -> tuple[Row, ...]:
@@ -119,16 +120,9 @@ def quantization_rows() -> tuple[Row, ...]:
     gram = product_ * Transpose(product_)
     small = -product_ * b.T * G_b * M.T - gram * a * G_a.T
     x, level = symbols("G_ii lambda_i", real=True)
-    gradients = (equation(G_a, (a * b - M) * b.T), equation(G_b, a.T * (a * b - M)))
-    anywhere = MatrixWords(_anywhere, gradients)
+    anywhere = MatrixWords(_anywhere, _GRADIENTS)
     return (
-        Row(
-            equation(M, w.S_YX * Inverse(R)),
-            r"whitened regression, $\Lambda = M M^T$, $a = A$, $b = B R$",
-            Definition(),
-        ),
-        Row(equation(G_a, (a * b - M) * b.T), "the gradient in $a$, small on a plateau", Definition()),
-        Row(equation(G_b, a.T * (a * b - M)), "the gradient in $b$", Definition()),
+        *_whitened_gradients(),
         Row(
             equation(gram * (moment - gram), small),
             r"with $G = a b b^T a^T$: $G (\Lambda - G) = \tau$ is as small as the gradient",
@@ -154,6 +148,15 @@ def quantization_rows() -> tuple[Row, ...]:
             r"a critical value",
             anywhere,
         ),
+    )
+
+
+def _whitened_gradients() -> tuple[Row, ...]:
+    whitened = equation(M, w.S_YX * Inverse(R))
+    return (
+        Row(whitened, r"whitened regression, $\Lambda = M M^T$, $a = A$, $b = B R$", Definition()),
+        Row(_GRADIENTS[0], "the gradient in $a$, small on a plateau", Definition()),
+        Row(_GRADIENTS[1], "the gradient in $b$", Definition()),
     )
 
 
