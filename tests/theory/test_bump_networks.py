@@ -186,6 +186,7 @@ PROBLEMS = [
     (Abs(x) + y**2, [(-1, 2), (0, 2)], Fraction(1, 4), "relu"),
     (x * y * z, [(0, 1)] * 3, Fraction(1, 3), "relu"),
     (x * y * z, [(0, 1)] * 3, Fraction(1, 2), "logistic"),
+    (x + y, [(0, 1), (0, 1)], Fraction(1, 5), "softsign"),
 ]
 ACTIVATIONS = {**NAMED, "atan": atan(Z), "softsign": Z / (1 + Abs(Z))}
 

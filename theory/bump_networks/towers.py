@@ -18,7 +18,7 @@ from theory.bump_networks import ranges
 from theory.bump_networks.activation import STEP, Sigmoid
 from theory.bump_networks.arithmetic import Ball, ball, hull
 from theory.bump_networks.jets import Box, Jet
-from theory.bump_networks.leaf import BoxLeaf, Local
+from theory.bump_networks.leaf import BoxLeaf, Local, greatest, least
 from theory.bump_networks.network import Entry, Layer
 from theory.bump_networks.shallow import affine
 
@@ -179,7 +179,11 @@ class Orthants:
 
     def _gate(self, argument: Ball) -> Ball:
         value = ranges.evaluate(self.sigmoid.tape, [ranges.Range(argument.lower(), argument.upper())])
-        return self.sigmoid.normalized(value.low.union(value.high))
+        # What the overshoot allows: z/(1 + |z|) alone encloses badly on wide arguments.
+        over = self.sigmoid.overshoot
+        ends = [self.sigmoid.normalized(end) for end in value]
+        low, high = (least(ends), greatest(ends))
+        return low.max(ball(-over)).union(high.min(ball(1 + over)))
 
     def layers(self) -> tuple[Layer, ...]:
         """Gates, orthants, and their weighted sum; the normalization of s is folded into the weights."""
