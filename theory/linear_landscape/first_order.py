@@ -139,9 +139,8 @@ def eigenbasis_rows() -> tuple[Row, ...]:
         ),
         Row(
             equation((entry * lambda_j - lambda_i * entry) / (lambda_j - lambda_i), entry),
-            r"entry $(i, j)$ of $\Pi \Lambda - \Lambda \Pi = 0$: with distinct eigenvalues $\Pi$ "
-            r"is diagonal in "
-            "every eigenbasis, so that $P$ is one of finitely many projectors",
+            r"entry $(i, j)$ of $\Pi \Lambda - \Lambda \Pi = 0$: with distinct eigenvalues $\Pi$ is diagonal "
+            "in every eigenbasis, so that $P$ is one of finitely many projectors",
             ScalarIdentity(),
         ),
         Row(equation(U * chosen * U.T, w.U_S * w.U_S.T), r"$P = U \Pi U^T$", orthonormal),
@@ -154,6 +153,7 @@ def parametrization_rows() -> tuple[Row, ...]:
     projector = (equation(w.P, w.U_S * w.U_S.T), equation(w.P * w.A, w.A))
     rows_of_A = equation(w.C_1, w.U_S.T * w.A)
     product = equation(w.A * w.B, w.P * w.REGRESSION)
+    seen, unseen = equation(w.C_1 * w.B, w.U_S.T * w.REGRESSION), equation(w.C_2 * w.B, w.V)
     return (
         Row(rows_of_A, "coordinates of the columns of $A$", Definition()),
         Row(equation(w.A, w.U_S * w.C_1), "$P A = A$", words(projector, (rows_of_A,), w.EIGENVECTORS[:4])),
@@ -173,16 +173,14 @@ def parametrization_rows() -> tuple[Row, ...]:
         ),
         Row(equation(w.V, w.C_2 * w.B), "the rows of $C B$ that $A$ does not see", Definition()),
         Row(
-            equation(w.C_1 * w.B, w.U_S.T * w.REGRESSION),
+            seen,
             "$U_S^T A B$, with $A B$ from above",
             words(projector[:1], (rows_of_A, product), w.EIGENVECTORS[:4]),
         ),
         Row(
             equation(w.B, w.CONSTRUCTED_B),
             "$B = C^{-1} C B$",
-            words(
-                (equation(w.C_1 * w.B, w.U_S.T * w.REGRESSION), equation(w.C_2 * w.B, w.V)), w.INVERSE_PAIR
-            ),
+            words((seen, unseen), w.INVERSE_PAIR),
         ),
         Row(
             equation(w.U_C.T * w.S_YX * w.V.T, ZeroMatrix(w.n - w.r, w.p - w.r)),
