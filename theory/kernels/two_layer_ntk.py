@@ -44,6 +44,7 @@ from theory.gaussian.rows import (
     SameFunction,
     enclose_terms,
 )
+from theory.gaussian.special import BivariateNormalCDF
 from theory.parameters import Parameter, expression_in
 from theory.proving import Antiderivative, Citation, Definition, Identity, Induction
 from theory.statement import Domain, Hypothesis, Source, Statement
@@ -407,6 +408,10 @@ def _training_rows(activation: Expr) -> tuple[Row, ...]:
 
 def _limiting_case(activation: Expr) -> Row:
     slope, closed = slope_of(activation), kernel(activation)
+    if closed.tangent.has(BivariateNormalCDF):  # terms like exp(-1/(a - c)) have no limit in the normal form
+        means = single_expectation(activation, Z, A) * single_expectation(activation, Z, B)
+        orthogonal = Eq(means, closed.tangent.subs(C, 0), evaluate=False)
+        return Row(orthogonal, r"orthogonal inputs, $c = 0$", GaussianRules(), DOMAIN)
     single = single_expectation(activation**2, Z) + A * single_expectation(slope**2, Z)
     value = single.doit()
     return Row(
