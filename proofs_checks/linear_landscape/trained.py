@@ -66,7 +66,7 @@ def plateau_errors(
         return (float(len(pauses) - len(values)) * 1e6,) * len(values)
     quarter = np.abs(np.diff(nested_values(problem, widths[1], 0))).min() / 4
     return tuple(
-        abs(pause.loss - value) / min(pause.budget, quarter)
+        float(abs(pause.loss - value) / min(pause.budget, quarter))
         for pause, value in zip(pauses, values, strict=True)
     )
 
