@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from sympy import Basic
+from sympy import And, Basic, S
 
 from theory.balls import BallsUnavailable
 from theory.proving.outcome import Answer, Method, Outcome, Status
@@ -26,6 +26,12 @@ class Row:
     reason: str
     method: Method
     domain: Domain | None = None
+
+    def __post_init__(self) -> None:
+        if self.relation in (S.true, S.false):
+            raise ValueError(
+                f"the row {self.reason!r} evaluates to {self.relation}: a row must say something"
+            )
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,24 @@ class Derivation:
     statement: Statement
     rows: tuple[Row, ...]
     limiting_case: Row
+
+    def __post_init__(self) -> None:
+        known: set[Basic] = set()
+        for row in self.rows:
+            unknown = [premise for premise in getattr(row.method, "premises", ()) if premise not in known]
+            if unknown:
+                raise ValueError(
+                    f"the row {row.reason!r} uses {unknown[0]}, which no earlier row establishes"
+                )
+            known.add(row.relation)
+
+    @property
+    def concludes(self) -> bool:
+        """Whether every part of the statement's conclusion is the relation of a row that is no definition."""
+        conclusion = self.statement.conclusion
+        parts = conclusion.args if isinstance(conclusion, And) else (conclusion,)
+        shown = {c.row.relation for c in self.checked if c.status not in (Status.DEFINED, Status.OPEN)}
+        return conclusion in shown or all(part in shown for part in parts)
 
     @cached_property
     def checked(self) -> tuple[CheckedRow, ...]:

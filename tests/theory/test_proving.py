@@ -8,6 +8,7 @@ from theory.proving import (
     Answer,
     Antiderivative,
     Citation,
+    Consequence,
     Definition,
     Enclosure,
     Enumeration,
@@ -138,6 +139,18 @@ def test_enclosure_certifies_on_the_whole_box_and_no_further():
     )  # equality at pi/2
     assert Enclosure().discharge(Lt(sin(x), y), box).answer is Answer.UNKNOWN  # nothing is known about y
     assert Enclosure().earns is Status.CERTIFIED
+
+
+def test_a_consequence_follows_from_its_premises_and_nothing_else():
+    f = sp.Function("f")
+    value, upper = Eq(f(x), x + 1), Le(x + 1, y)
+    assert Consequence((value, upper)).discharge(Le(f(x), y), None).answer is Answer.YES
+    assert Consequence((value,)).discharge(Le(f(x), y), None).answer is Answer.UNKNOWN
+    assert Consequence((upper,)).discharge(Le(f(x), y), None).answer is Answer.UNKNOWN
+    assert Consequence((value, upper)).discharge(Lt(f(x), y), None).answer is Answer.UNKNOWN
+    assert Consequence((value, upper)).discharge(Ge(f(x), y), None).answer is Answer.UNKNOWN
+    assert Consequence((value,)).discharge(Eq(f(x) ** 2, (x + 1) ** 2), None).answer is Answer.YES
+    assert Consequence((value,)).discharge(Eq(f(x) ** 2, x**2 + 1), None).answer is Answer.UNKNOWN
 
 
 def test_definitions_and_citations_earn_no_proof():

@@ -1,6 +1,7 @@
 """How a row of a derivation is discharged, one method a file."""
 
 from theory.proving.antiderivative import Antiderivative
+from theory.proving.consequence import Consequence
 from theory.proving.definition import Citation, CitedStatement, Definition, Given
 from theory.proving.enclosure import Enclosure
 from theory.proving.enumeration import Enumeration
@@ -15,6 +16,7 @@ __all__ = [
     "Antiderivative",
     "Citation",
     "CitedStatement",
+    "Consequence",
     "Definition",
     "Enclosure",
     "Enumeration",
