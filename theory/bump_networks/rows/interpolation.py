@@ -99,10 +99,9 @@ def _mixed() -> list[Row]:
 def _without_second_derivatives() -> list[Row]:
     return [
         Row(
-            Eq((1 - alpha) * (alpha * h) + alpha * ((1 - alpha) * h), 2 * alpha * (1 - alpha) * h),
-            "Where $f$ has no second derivative: the mean distance of a vertex along an axis is "
-            "this, at most "
-            "$h/2$, and the mean value theorem gives $L h/2$.",
-            Identity(),
+            Le((1 - alpha) * alpha * h + alpha * (1 - alpha) * h, h / 2),
+            "Where $f$ has no second derivative: the mean distance of a vertex along an axis is on the left, and "
+            "the mean value theorem gives $L h/2$.",
+            Nonnegativity(2 * h * (alpha - HALF) ** 2),
         )
     ]
