@@ -30,6 +30,11 @@ class Source:
     locator: str = ""
     identifier: str = ""
 
+    @property
+    def short(self) -> str:
+        """Authors and year."""
+        return f"{self.authors} ({self.year})"
+
     def __str__(self) -> str:
         tail = ", ".join(part for part in (self.locator, self.identifier) if part)
         return f"{self.authors} ({self.year}), {self.title}" + (f", {tail}" if tail else "")
@@ -130,6 +135,8 @@ class Statement:
     def __post_init__(self) -> None:
         if self.regime not in get_args(Regime):
             raise ValueError(f"{self.id}: regime {self.regime!r} is not one of {get_args(Regime)}")
+        if not self.sources:
+            raise ValueError(f"{self.id}: a statement must give its source")
         if self.regime == "asymptotic" and self.error_term is None:
             raise ValueError(f"{self.id}: an asymptotic statement must give its error term")
         for hypothesis in self.hypotheses:

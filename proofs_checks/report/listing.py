@@ -17,6 +17,7 @@ class Entry:
     id: str
     title: str
     source: str
+    cite: str
     status: str
     claims: int
     controls: int
@@ -42,5 +43,13 @@ def _entry(theorem: Theorem) -> Entry:
     claims = theorem.claims(Profile("quick"), parameters)
     controls = sum(claim.control for claim in claims)
     statement = derivation.statement
-    source = str(statement.sources[0]) if statement.sources else ""
-    return Entry(theorem.id, statement.title, source, derivation.status, len(claims) - controls, controls)
+    source = statement.sources[0]
+    return Entry(
+        theorem.id,
+        statement.title,
+        str(source),
+        source.short,
+        derivation.status,
+        len(claims) - controls,
+        controls,
+    )

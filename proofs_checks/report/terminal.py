@@ -84,13 +84,14 @@ def as_text(report: Report) -> str:
 def catalogue_table(entries: list[Entry]) -> RenderableType:
     """The catalogue, a theorem a row."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("theorem", "title", "source", "derivation"):
+    table.add_column("theorem", no_wrap=True)
+    for heading in ("title", "source", "derivation"):
         table.add_column(heading, overflow="fold")
     table.add_column("claims", justify="right")
     table.add_column("controls", justify="right")
     for entry in entries:
         status = Text(entry.status, _STYLES[entry.status])
-        words = (Text(word) for word in (entry.id, entry.title, entry.source))
+        words = (Text(word) for word in (entry.id, entry.title, entry.cite))
         table.add_row(*words, status, str(entry.claims), str(entry.controls))
     return table
 
