@@ -100,7 +100,8 @@ def _without_second_derivatives() -> list[Row]:
     return [
         Row(
             Le((1 - alpha) * alpha * h + alpha * (1 - alpha) * h, h / 2),
-            "Where $f$ has no second derivative: the mean distance of a vertex along an axis is on the left, and "
+            "Where $f$ has no second derivative: the mean distance of a vertex along an axis is on "
+            "the left, and "
             "the mean value theorem gives $L h/2$.",
             Nonnegativity(2 * h * (alpha - HALF) ** 2),
         )
