@@ -195,6 +195,8 @@ def _shares(
 
 def _collect(results: PyTree, counts: Int[np.ndarray, " devices"]) -> PyTree[np.ndarray]:
     def without_spares(leaf: Array) -> np.ndarray:
+        # A failed computation raises here; converted at once it would abort the process.
+        leaf.block_until_ready()
         shares = np.asarray(leaf).reshape(len(counts), -1, *leaf.shape[1:])
         return np.concatenate([share[:count] for share, count in zip(shares, counts, strict=True)])
 
