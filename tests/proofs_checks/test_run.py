@@ -13,7 +13,7 @@ THEOREM = '''
 """The second moment of a rectified standard normal variable is 1/2."""
 import jax
 import jax.numpy as jnp
-from sympy import Eq, Integral, Rational, exp, oo, pi, sqrt, symbols
+from sympy import Eq, Rational, cos, sin, symbols
 
 from proofs_checks import Claim, Mean, Point
 from theory import Derivation, Hypothesis, Parameter, Row, Source, Statement
@@ -34,7 +34,8 @@ def statement(scale):
 
 def derivation(scale):
     row = Row(Eq({left}, s**2 / 2), "by symmetry", Identity())
-    limit = Row(Eq((s**2 / 2).subs(s, 1), Rational(1, 2)), "$s = 1$", Identity())
+    unit = (cos(s) ** 2 + sin(s) ** 2) / 2
+    limit = Row(Eq(unit, Rational(1, 2)), "$s = 1$", Identity())
     return Derivation(statement(scale), (row,), limit)
 
 
@@ -57,7 +58,7 @@ def claims(profile, scale):
 def theorem(tmp_path):
     """Write the theorem, true or spoilt, and return its path."""
 
-    def write(left="s**2 - s**2 / 2", predicted="0.5", resolution="0.05"):
+    def write(left="s * (s + 2) / 2 - s", predicted="0.5", resolution="0.05"):
         path = tmp_path / "half.py"
         path.write_text(THEOREM.format(left=left, predicted=predicted, resolution=resolution))
         return str(path)
@@ -111,7 +112,7 @@ def test_a_claim_that_cannot_be_resolved_exits_with_3(theorem, exit_code, capsys
 
 
 def test_an_open_row_exits_with_1(theorem, exit_code, capsys):
-    path = theorem(left="s**2 - s**2 / 3")
+    path = theorem(left="s * (s + 2) / 3 - s")
     assert derive(path).status == "open"
     assert exit_code("verify", path) == 1
     assert exit_code("derive", path) == 1
