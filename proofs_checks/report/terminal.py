@@ -16,7 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from theory.printing.prose import to_text
@@ -44,14 +44,17 @@ def progress() -> Iterator[Watch]:
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
-        BarColumn(bar_width=24),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
+        BarColumn(bar_width=12, table_column=Column(min_width=12)),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}", table_column=Column(min_width=5)),
+        TimeElapsedColumn(table_column=Column(min_width=7)),
+        TextColumn("left", table_column=Column(min_width=4)),
+        TimeRemainingColumn(table_column=Column(min_width=7)),
+        # Whatever else is on the line, the times stay readable.
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
+    with Progress(
+        *columns, console=console, transient=True, expand=True, disable=not console.is_terminal
+    ) as display:
         tasks: dict[str, int] = {}
 
         def watch(theorem: str, doing: str, finished: int, steps: int) -> None:
