@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from random import Random
 from typing import Any
 
-from sympy import And, Basic, Derivative, Eq, Expr, Rational, Symbol, true
+from sympy import And, Basic, Derivative, Eq, Expr, Function, Poly, PolynomialError, Rational, Symbol, true
+from sympy.printing.pretty.stringpict import prettyForm
 
 from theory import balls
 from theory.errors import InputError
@@ -22,6 +25,7 @@ from theory.proving.outcome import Answer, Outcome, Status
 from theory.statement import Domain
 
 _POINTS = 7
+_LAWS = 3
 _RADIUS = Rational(1, 10**7)  # a tenth of the width of a certified row
 
 
@@ -256,3 +260,83 @@ def _enclose(node: GaussianExpectation) -> Any:
         return integrate(elements[0], covariance[0], None)
     f, g = elements
     return enclose_expectation(f, g, covariance[0, 0], covariance[1, 1], covariance[0, 1], _RADIUS)
+
+
+class Mean(Function):
+    """E[...] of a polynomial in random symbols, their law left open."""
+
+    nargs = 1
+    is_real = True
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        mean = rf"\mathbb{{E}}\left[{printer._print(self.args[0])}\right]"
+        return rf"{mean}^{{{exp}}}" if exp else mean
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"E[{printer._print(self.args[0])}]"
+
+    def _pretty(self, printer: Any) -> Any:
+        inside = prettyForm(*printer._print(self.args[0]).parens("[", "]"))
+        return prettyForm(*inside.left("E"))
+
+
+@dataclass(frozen=True)
+class Independence:
+    """Proves an equation between polynomials in means, for every law with independent ``groups``.
+
+    Two rules are used: the mean is linear, and the mean of a product of functions of different groups is
+    the product of the means. Symbols outside the groups are constants.
+    """
+
+    groups: tuple[tuple[Symbol, ...], ...]
+    earns: Status = Status.PROVED
+
+    def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
+        """YES if both sides have the same moments; NO if some finite law tells them apart."""
+        if not isinstance(relation, Eq):
+            return Outcome(Answer.UNKNOWN, "means are compared by an equation")
+        difference = relation.lhs - relation.rhs
+        random = Random(7)
+        if any(_under_a_finite_law(difference, self.groups, random) != 0 for _ in range(_LAWS)):
+            return Outcome(Answer.NO, "a law on finitely many values tells the two sides apart")
+        try:
+            moments = difference.replace(Mean, self._moments)
+        except PolynomialError:
+            return Outcome(Answer.UNKNOWN, "the rules need polynomials in the random symbols")
+        how = (
+            f"the mean is linear and multiplicative over independent groups; exact under {_LAWS} finite laws"
+        )
+        return Outcome(Answer.YES if moments.expand() == 0 else Answer.UNKNOWN, how, _LAWS)
+
+    def _moments(self, integrand: Expr) -> Expr:
+        variables = [symbol for group in self.groups for symbol in group]
+        total = Rational(0)
+        for powers, coefficient in Poly(integrand, *variables).terms():
+            power = dict(zip(variables, powers, strict=True))
+            parts = [prod((s ** power[s] for s in group), start=Rational(1)) for group in self.groups]
+            total += coefficient * prod((Mean(part) for part in parts if part != 1), start=Rational(1))
+        return total
+
+
+def _under_a_finite_law(expression: Expr, groups: tuple[tuple[Symbol, ...], ...], random: Random) -> Expr:
+    """The value when each group has three random rational atoms: the second lock."""
+    laws = [
+        [({s: _rational(random) for s in group}, abs(_rational(random))) for _ in range(3)]
+        for group in groups
+    ]
+    masses = [sum(weight for _, weight in law) for law in laws]
+
+    def mean(integrand: Expr) -> Expr:
+        total = Rational(0)
+        for atoms in product(*laws):
+            weight = prod(w / mass for (_, w), mass in zip(atoms, masses, strict=True))
+            total += weight * integrand.subs({s: v for values, _ in atoms for s, v in values.items()})
+        return total
+
+    value = expression.replace(Mean, mean)
+    constants = sorted(value.free_symbols, key=str)
+    return value.subs({symbol: _rational(random) for symbol in constants}).expand()
+
+
+def _rational(random: Random) -> Rational:
+    return Rational(random.choice((-1, 1)) * random.randint(1, 999), random.randint(1, 99))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import sympy
 from sympy import (
+    And,
     Derivative,
     Eq,
     Expr,
@@ -40,13 +41,15 @@ from theory.gaussian.rows import (
     DiagonalLimit,
     DistributionalDerivative,
     GaussianRules,
+    Independence,
+    Mean,
     MehlerEnclosure,
     SameFunction,
     enclose_terms,
 )
 from theory.gaussian.special import BivariateNormalCDF
 from theory.parameters import Parameter, expression_in
-from theory.proving import Antiderivative, Citation, Definition, Identity, Induction
+from theory.proving import Antiderivative, Citation, Consequence, Definition, Given, Identity, Induction
 from theory.statement import Domain, Hypothesis, Source, Statement
 
 Z = Symbol("z", real=True)
@@ -77,10 +80,19 @@ HUANG_YAU = Source(
     "arXiv:1909.08156",
 )
 
-THETA, WIDTH, FOURTH = (
+THETA, WIDTH, VARIANCE, FOURTH = (
     Function("Theta")(A, B, C),
     Symbol("m", integer=True, positive=True),
+    Symbol("V_m", real=True),
     Symbol("mu4", positive=True),
+)
+# One unit: S = s(u) s(v) and D = s'(u) s'(v) from the input weights, the readout weight, and its kernel Z.
+S, D, READOUT, Z_UNIT = symbols("S D alpha Z", real=True)
+UNIT = Eq(Z_UNIT, S + READOUT**2 * C * D)
+LIMIT = Eq(THETA, Mean(Z_UNIT))
+SECOND, FOURTH_MOMENT = Eq(Mean(READOUT**2), 1), Eq(Mean(READOUT**4), FOURTH)
+LAW = Eq(
+    WIDTH * VARIANCE, Mean(S**2) + 2 * C * Mean(S * D) + FOURTH * C**2 * Mean(D**2) - THETA**2, evaluate=False
 )
 INSTANCE = {A: Rational(9, 10), B: Rational(7, 10), C: Rational(1, 5)}
 DOMAIN = Domain(
@@ -177,13 +189,17 @@ def statement(activation: Expr = RELU) -> Statement:
         hypotheses=(
             Hypothesis(r"$a = |x|^2$, $b = |y|^2$, $c = x \cdot y$ with $c^2 < a b$", Lt(C**2, A * B)),
             Hypothesis(r"$w_r \sim N(0, I)$, independent of $\alpha_r$; all units independent"),
+            Hypothesis(
+                r"$S = \sigma(u) \sigma(v)$ and $D = \sigma'(u) \sigma'(v)$ with $u = w_r \cdot x$ and "
+                r"$v = w_r \cdot y$; $V_m$ is the variance of $\Theta_m(x, y)$"
+            ),
             Hypothesis(r"$E \alpha_r = 0$, $E \alpha_r^2 = 1$, $E \alpha_r^4 = \mu_4$ (Gaussian: 3)"),
             Hypothesis(
                 r"$\sigma$ is continuous, with derivative $\sigma'$ almost everywhere and a fourth moment",
                 holds=lambda _: read(activation, Z).continuous(),
             ),
         ),
-        conclusion=Eq(THETA, closed.tangent),
+        conclusion=And(Eq(THETA, closed.tangent), LAW),
         regime="exact",
         sources=(JACOT, CHO_SAUL),
         instance=INSTANCE,
@@ -196,9 +212,12 @@ def derivation(activation: Expr = RELU) -> Derivation:
     rows = (
         *_unit_rows(),
         *_moment_rows(),
+        *_width_rows(),
+        _law_row(),
         *_readout_rows(),
         *_activation_rows(activation),
         *_variance_rows(activation),
+        _joint_row(activation),
         *_training_rows(activation),
     )
     return Derivation(statement(activation), rows, _limiting_case(activation))
@@ -232,46 +251,72 @@ def _unit_rows() -> tuple[Row, ...]:
 
 
 def _moment_rows() -> tuple[Row, ...]:
-    S, D, mean, variance = symbols("S D theta V", real=True)
-    weight, r = Symbol("alpha", real=True), Symbol("r", integer=True, positive=True)
-    unit = S + weight**2 * C * D
+    """One unit: its kernel Z, the mean of Z and of Z^2 over both layers."""
+    layers = Independence(((S, D), (READOUT,)))
+    square = Mean(S**2) + 2 * C * Mean(READOUT**2) * Mean(S * D) + C**2 * Mean(READOUT**4) * Mean(D**2)
     return (
         Row(
-            Eq(Function("Z")(S, D, weight), unit),
-            r"the tangent kernel of one unit, summed over its parameters: $S = \sigma(u) \sigma(v)$, "
-            r"$D = \sigma'(u) \sigma'(v)$, $\sum_i x_i y_i = c$; $\Theta_m = m^{-1} \sum_r Z_r$",
+            UNIT,
+            r"the tangent kernel of one unit, summed over its parameters, with $\sum_i x_i y_i = c$: "
+            r"$\Theta_m = m^{-1} \sum_r Z_r$",
             Definition(),
         ),
+        Row(LIMIT, "the limiting kernel is the mean of one unit", Definition()),
+        Row(SECOND, "hypothesis on the readout weights", Given()),
+        Row(FOURTH_MOMENT, "hypothesis on the readout weights", Given()),
         Row(
-            Eq(Sum(mean / WIDTH, (r, 1, WIDTH)), mean),
+            Eq(Mean(UNIT.rhs), Mean(S) + C * Mean(READOUT**2) * Mean(D)),
+            r"$\alpha$ is independent of $(S, D)$, a function of the input weights",
+            layers,
+        ),
+        Row(Eq(Mean(UNIT.rhs**2), square), "the mean square of one unit, in the same way", layers),
+    )
+
+
+def _width_rows() -> tuple[Row, ...]:
+    """From one unit to m: the mean and the variance of Theta_m at every width."""
+    r, s = symbols("r s", integer=True, positive=True)
+    one, other = symbols("Z_1 Z_2", real=True)
+    pairs = Sum(Mean(Z_UNIT**2), (r, 1, WIDTH)) + 2 * Sum(Sum(THETA**2, (s, 1, r - 1)), (r, 1, WIDTH))
+    variance = Eq(VARIANCE, pairs / WIDTH**2 - THETA**2)
+    return (
+        Row(
+            Eq(Sum(THETA / WIDTH, (r, 1, WIDTH)), THETA),
             r"the mean of $\Theta_m$ is that of one unit, at every width",
             Identity(),
         ),
         Row(
-            Eq(Sum(variance / WIDTH**2, (r, 1, WIDTH)), variance / WIDTH),
-            "variances of independent units add up",
-            Identity(),
+            Eq(Mean(one * other), Mean(one) * Mean(other)),
+            r"two different units are independent: this mean is $\Theta^2$",
+            Independence(((one,), (other,))),
         ),
         Row(
-            Eq(unit**2, S**2 + 2 * weight**2 * C * S * D + weight**4 * C**2 * D**2),
-            "the square of one unit",
-            Identity(),
+            variance,
+            r"$V_m = E \Theta_m^2 - \Theta^2$: the square of the sum has $m$ squares and twice the pairs "
+            r"$s < r$",
+            Definition(),
+        ),
+        Row(
+            Eq(WIDTH * VARIANCE, Mean(Z_UNIT**2) - THETA**2),
+            r"hence $m V_m$ is the variance of one unit, at every width",
+            Consequence((variance,)),
         ),
     )
 
 
+def _law_row() -> Row:
+    moments, units = _moment_rows(), _width_rows()
+    premises = (units[-1].relation, UNIT, moments[-1].relation, SECOND, FOURTH_MOMENT)
+    return Row(LAW, r"$E Z^2$ inserted", Consequence(premises))
+
+
 def _readout_rows() -> tuple[Row, ...]:
-    S, D = symbols("S D", real=True)
-    weight, scale = Symbol("alpha", real=True), Symbol("tau", positive=True)
-    second, fourth = (single_expectation(weight**k, weight, scale) for k in (2, 4))
-    square = S**2 + 2 * C * S * D * second.subs(scale, 1) + C**2 * D**2 * fourth.subs(scale, 1)
+    scale = Symbol("tau", positive=True)
+    second, fourth = (single_expectation(READOUT**k, READOUT, scale) for k in (2, 4))
     return (
-        Row(Eq(second, scale), "second moment of a Gaussian readout weight", GaussianRules((scale,))),
-        Row(Eq(fourth, 3 * scale**2), r"fourth moment: $\mu_4 = 3$ at $\tau = 1$", GaussianRules((scale,))),
+        Row(Eq(second, scale), "for Gaussian readout weights: second moment", GaussianRules((scale,))),
         Row(
-            Eq(square, S**2 + 2 * C * S * D + 3 * C**2 * D**2),
-            r"the mean of that square over the readout weight; in general $\mu_4$ stands for 3",
-            GaussianRules((C, S, D)),
+            Eq(fourth, 3 * scale**2), r"fourth moment, so $\mu_4 = 3$ at $\tau = 1$", GaussianRules((scale,))
         ),
     )
 
@@ -307,10 +352,29 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
         ),
         Row(
             Eq(dual + C * moved, closed.tangent, evaluate=False),
-            r"$\Theta = E Z = E[\sigma \sigma] + c E[\sigma' \sigma']$, since $E \alpha^2 = 1$",
+            "both added up",
             GaussianRules(),
             DOMAIN,
         ),
+        *_conclusion_rows(activation),
+    )
+
+
+def _conclusion_rows(activation: Expr) -> tuple[Row, ...]:
+    """The limiting kernel of this activation, from the mean of one unit."""
+    dual, moved = (pair_expectation(f, f, Z) for f in (activation, slope_of(activation)))
+    closed = kernel(activation).tangent
+    means = tuple(Eq(Mean(name), value, evaluate=False) for name, value in ((S, dual), (D, moved)))
+    summed = Eq(dual + C * moved, closed, evaluate=False)
+    premises = (LIMIT, UNIT, _moment_rows()[4].relation, SECOND, *means, summed)
+    return (
+        Row(
+            means[0],
+            r"$S = \sigma(u) \sigma(v)$, and $w \sim N(0, I)$ gives $(u, v) \sim N(0, \Sigma)$",
+            Given(),
+        ),
+        Row(means[1], r"$D = \sigma'(u) \sigma'(v)$ likewise", Given()),
+        Row(Eq(THETA, closed), r"$\Theta = E S + c E D$, since $E \alpha^2 = 1$", Consequence(premises)),
     )
 
 
@@ -323,20 +387,15 @@ def _form_row(activation: Expr) -> tuple[Row, ...]:
     return (Row(relation, "the activation in Heaviside form", SameFunction(Z)),)
 
 
+def _joint_row(activation: Expr) -> Row:
+    mean = Eq(THETA, kernel(activation).tangent)
+    return Row(And(mean, LAW), "mean and variance together", Consequence((mean, LAW)))
+
+
 def _variance_rows(activation: Expr) -> tuple[Row, ...]:
-    names = symbols("E_ss E_sd E_dd theta", real=True)
-    first, mixed, last, mean = names
-    law = first + 2 * C * mixed + FOURTH * C**2 * last - mean**2
-    terms = variance_terms(activation)
-    return (
-        Row(
-            Eq(Function("V")(FOURTH), law),
-            r"$m \, \mathrm{Var} \, \Theta_m = E Z^2 - (E Z)^2$ with $E_{ss} = E[\sigma^2 \sigma^2]$, "
-            r"$E_{sd} = E[\sigma \sigma' \sigma \sigma']$, "
-            r"$E_{dd} = E[\sigma'^2 \sigma'^2]$, $\theta = \Theta$",
-            Definition(),
-        ),
-        *(_variance_row(term, name) for term, name in zip(terms, ("ss", "sd", "dd"), strict=True)),
+    names = ("E[S^2]", "E[S D]", "E[D^2]")
+    return tuple(
+        _variance_row(term, name) for term, name in zip(variance_terms(activation), names, strict=True)
     )
 
 
@@ -346,7 +405,7 @@ def _variance_row(term: Any, name: str) -> Row:
         closed = term.doit()
     except OutsideClass:
         return _certified_row(term, name)
-    return Row(Eq(term, closed, evaluate=False), rf"$E_{{{name}}}$ in closed form", PriceEquation(), DOMAIN)
+    return Row(Eq(term, closed, evaluate=False), rf"${name}$ in closed form", PriceEquation(), DOMAIN)
 
 
 def _certified_row(term: Any, name: str) -> Row:
@@ -355,7 +414,7 @@ def _certified_row(term: Any, name: str) -> Row:
     width = Rational(1, 10**6)
     relation = sympy.And(sympy.Gt(here, middle - width), sympy.Lt(here, middle + width))
     reason = (
-        rf"$E_{{{name}}}$ leaves the class (an orthant in four dimensions): its value at "
+        rf"${name}$ leaves the class (an orthant in four dimensions): its value at "
         rf"$a = {INSTANCE[A]}$, "
         rf"$b = {INSTANCE[B]}$, $c = {INSTANCE[C]}$"
     )
@@ -400,7 +459,7 @@ def _training_rows(activation: Expr) -> tuple[Row, ...]:
         ),
         Row(
             Eq(Symbol("p"), exponent),
-            rf"$\sigma$ {smooth}: in training the kernel moves by an amount of order $m^p$",
+            rf"$\sigma$ {smooth}: in training the kernel moves by at most an amount of order $m^p$",
             Citation(source),
         ),
     )

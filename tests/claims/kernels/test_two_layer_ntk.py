@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sympy import Symbol
+from sympy import Eq, Symbol, symbols
 
 from proofs_checks.claims.kernels import two_layer_ntk as trial
 from proofs_checks.commands.kernel import run
@@ -15,7 +15,10 @@ from proofs_checks.two_layer_networks import KernelAtInitialization
 from theory.errors import InputError
 from theory.gaussian import pair_expectation, read
 from theory.gaussian.evaluation import expected_value, quadrature
+from theory.gaussian.rows import Independence, Mean
 from theory.grammar import parse
+from theory.kernels.two_layer_ntk import derivation
+from theory.proving.outcome import Answer
 
 Z = Symbol("z", real=True)
 THEOREM = "kernels.two_layer_ntk"
@@ -28,6 +31,24 @@ def activation(text):
 def certificate(claim, seed=1):
     with open_store(None) as store:
         return judge(claim, theorem=THEOREM, store=store, seed=seed)
+
+
+@pytest.mark.parametrize("text", ["max(z, 0)", "sin(z)"])
+def test_the_derivation_shows_its_conclusion(text):
+    found = derivation(activation(text))
+    assert found.concludes
+    assert found.status == "derived"
+
+
+def test_means_over_independent_groups():
+    s, t, w, k = symbols("s t w k", real=True)
+    rule = Independence(((s, t), (w,)))
+    assert rule.discharge(
+        Eq(Mean((s + k * w) ** 2), Mean(s**2) + 2 * k * Mean(s) * Mean(w)), None
+    ).answer is (Answer.NO)
+    split = Mean(s**2) + 2 * k * Mean(s) * Mean(w) + k**2 * Mean(w**2)
+    assert rule.discharge(Eq(Mean((s + k * w) ** 2), split), None).answer is Answer.YES
+    assert rule.discharge(Eq(Mean(s * t), Mean(s) * Mean(t)), None).answer is Answer.NO
 
 
 @pytest.mark.parametrize("text", ["max(z, 0)", "gelu(z)"])
