@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from sympy import QQ, Integer, Matrix, Rational, diff, hessian, symbols
+from sympy import QQ, Integer, Matrix, Rational, Tuple, diff, hessian, symbols
 from sympy.polys.matrices import DomainMatrix
 
 from theory import rational_matrices as rational
@@ -14,7 +14,7 @@ from theory.errors import InputError
 from theory.linear_landscape.classes import Landscape, Spectrum
 from theory.linear_landscape.formulas import Sizes
 from theory.linear_landscape.instances import CriticalPoint, RationalProblem
-from theory.linear_networks.critical_points import eigenvalues, indicators, statement
+from theory.linear_networks.critical_points import closed_forms, eigenvalues, indicators
 
 CASES = [  # widths (inputs, hidden, outputs) and non-zero singular values
     ((5, 3, 4), (5, 3, 2, 1)),
@@ -148,7 +148,7 @@ def test_spectrum_must_fit_the_sizes():
 def test_conclusion_agrees_with_the_engine_for_every_index_set():
     widths, levels, total = (5, 3, 4), (7, 5, 2, 1), Integer(20)
     landscape = Landscape(Sizes(4, 5, 3, 4), Spectrum.distinct(levels, total))
-    closed = statement(widths).conclusion.rhs
+    closed = Tuple(*closed_forms(widths))
     values = dict(zip(eigenvalues(widths), levels, strict=True))
     for choice in product((0, 1), repeat=4):
         if sum(choice) > 3:

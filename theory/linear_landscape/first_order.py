@@ -15,6 +15,7 @@ from sympy import (
     Subs,
     Symbol,
     Trace,
+    Transpose,
     ZeroMatrix,
     symbols,
 )
@@ -79,9 +80,10 @@ def necessity_rows() -> tuple[Row, ...]:
     return (
         Row(
             equation(w.A * w.A_plus * w.A, w.A),
-            "every matrix has a pseudo-inverse; $A A^+$ is symmetric",
+            "every matrix has a pseudo-inverse",
             Citation(PENROSE),
         ),
+        Row(equation(Transpose(w.A * w.A_plus), w.A * w.A_plus), "$A A^+$ is symmetric", Citation(PENROSE)),
         Row(equation(w.P, w.A * w.A_plus), "the projector onto the columns of $A$", Definition()),
         Row(equation(w.P * w.P, w.P), "$A A^+ A = A$", projector),
         Row(equation(w.P.T, w.P), "$A A^+$ is symmetric", projector),
@@ -133,18 +135,27 @@ def eigenbasis_rows() -> tuple[Row, ...]:
         Row(equation(rotated * rotated, rotated), r"$\Pi$ is a projector", commuting),
         Row(
             equation(diagonal**2 - diagonal, diagonal * (diagonal - 1)),
-            r"$\Pi^2 = \Pi$ on the diagonal of $\Pi$: in the common eigenbasis every entry is 0 or 1, and "
-            "$U_S$ collects the eigenvectors whose entry is 1",
+            r"factorization: where $\Pi$ is diagonal, as in the common eigenbasis, the left-hand side is 0 "
+            r"by $\Pi^2 = \Pi$, and a product is 0 only if a factor is: $\Pi_{ii}$ is 0 or 1, and "
+            "$U_S$ collects the eigenvectors where it is 1",
             ScalarIdentity(),
         ),
         Row(
-            equation((entry * lambda_j - lambda_i * entry) / (lambda_j - lambda_i), entry),
-            r"entry $(i, j)$ of $\Pi \Lambda - \Lambda \Pi = 0$: with distinct eigenvalues $\Pi$ is diagonal "
-            "in every eigenbasis, so that $P$ is one of finitely many projectors",
+            equation(entry * lambda_j - lambda_i * entry, entry * (lambda_j - lambda_i)),
+            r"factorization: the left-hand side is entry $(i, j)$ of $\Pi \Lambda - \Lambda \Pi$, which "
+            r"is 0, so that $\Pi_{ij} = 0$ wherever $\lambda_i \ne \lambda_j$",
             ScalarIdentity(),
         ),
-        Row(equation(U * chosen * U.T, w.U_S * w.U_S.T), r"$P = U \Pi U^T$", orthonormal),
-        Row(equation(Trace(w.U_S * w.U_S.T), w.r), "$|S| = $ rank $P = $ rank $A$", orthonormal),
+        Row(
+            equation(U * chosen * U.T, w.U_S * w.U_S.T),
+            r"$P = U \Pi U^T$ with $\Pi = [I, 0; 0, 0]$",
+            orthonormal,
+        ),
+        Row(
+            equation(Trace(w.U_S * w.U_S.T), w.r),
+            "the rank of a projector is its trace: rank $A = $ rank $P = r$",
+            orthonormal,
+        ),
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
+from math import comb
 from random import Random
 from typing import Any
 
 from sympy import (
     Eq,
     Ge,
-    Gt,
     Integer,
     Inverse,
     MatrixSymbol,
@@ -29,6 +28,7 @@ from theory.linear_landscape.instances import RationalProblem
 from theory.linear_landscape.letters import equation, squared_norm
 from theory.proving.definition import Citation, Definition
 from theory.proving.enumeration import Enumeration
+from theory.proving.identity import Identity as ScalarIdentity
 from theory.proving.matrix_words import MatrixWords
 from theory.proving.nonnegativity import Nonnegativity
 from theory.statement import Source
@@ -54,7 +54,7 @@ def minimum_rows() -> tuple[Row, ...]:
     loss = squared_norm(w.Y - W * w.X)
     explained = Trace(w.S_YX * Inverse(R) * Inverse(R) * w.S_YX.T)
     data = (equation(w.X * w.X.T, R * R), equation(w.Y * w.X.T, w.S_YX), equation(w.Y * w.Y.T, w.S_YY))
-    total, k, gap, first, second = symbols("T lambda_k g x y", positive=True)
+    first, second = symbols("x y", nonnegative=True)
     return (
         Row(
             equation(loss, Trace(w.S_YY) - explained + squared_norm(W * R - w.S_YX * Inverse(R))),
@@ -69,16 +69,10 @@ def minimum_rows() -> tuple[Row, ...]:
             Citation(ATTAINED),
         ),
         Row(
-            Gt(total - k, total - (k + gap), evaluate=False),
-            r"exchanging a chosen $\lambda_k$ for a larger $\lambda_k + g$ lowers $2L$ by $g$, "
-            r"and taking one more "
-            "lowers it too: the best class is $S = \\{1, ..., \\min(p, \\rho)\\}$, reduced-rank regression",
-            Nonnegativity(),
-        ),
-        Row(
             Ge((1 + first) * (1 + second) - 1, 0),
-            r"$r < \min(p, \rho)$, with $p - r = 1 + x$ and $\rho - r = 1 + y$: at least one "
-            r"negative direction",
+            r"$(p - r)(\rho - r) \ge 1$ for $r < \min(p, \rho)$, with $p - r = 1 + x$, $\rho - r = 1 + y$: a "
+            r"minimum, where no direction is negative, has $r = \min(p, \rho)$ and $\mathrm{inv}(S) = 0$, "
+            r"which is $S = \{1, ..., r\}$, reduced-rank regression",
             Nonnegativity(),
         ),
     )
@@ -97,13 +91,22 @@ def class_rows(outputs: int, inputs: int, hidden: int) -> tuple[Row, ...]:
     inversions = sum((1 - chi[i]) * chi[k] for k in range(rank) for i in range(k))
     index = (hidden - total) * (rank - total) + inversions
     size = Symbol("j", integer=True, nonnegative=True)
-    found = sum(1 for subset in product((0, 1), repeat=rank) if sum(subset) <= best)
+    found = sum(comb(rank, chosen) for chosen in range(best + 1))
+    gaps = symbols(f"g_1:{rank + 1}", positive=True)
+    levels = [sum(gaps[k:]) for k in range(rank)]
+    taken = sum(one * level for one, level in zip(chi, levels, strict=True))
     cases = {symbol: (0, 1) for symbol in chi}
     return (
         Row(
-            equation(Integer(found), Sum(binomial(rank, size), (size, 0, best))),
-            f"number of index sets with at most {best} of {rank} eigenvalues, one critical value each",
-            Enumeration({}),
+            equation(Sum(binomial(rank, size), (size, 0, best)), Integer(found)),
+            f"number of index sets with at most {best} of {rank} eigenvalues, by their size",
+            ScalarIdentity(),
+        ),
+        Row(
+            Or(total > best, Ge(sum(levels[:best]), taken, evaluate=False)),
+            r"with $\lambda_k = g_k + ... + g_\rho$, decreasing: no index set takes more from $2L$ than the "
+            f"first {best} eigenvalues",
+            Enumeration(cases),
         ),
         Row(
             Or(total > best, index >= 1, Eq(sum(chi[:best]), best)),
@@ -137,14 +140,15 @@ def quantization_rows() -> tuple[Row, ...]:
         Row(
             Ge(x**2 + (level - x) ** 2, level**2 / 2),
             r"on the diagonal $G_{ii} (\lambda_i - G_{ii}) = \tau_{ii} + \sum_{j \ne i} "
-            r"G_{ij}^2$: so $G_{ii}$ is "
-            r"within $2 |\tau_{ii} + \sum_{j \ne i} G_{ij}^2| / \lambda_i$ of 0 or of $\lambda_i$, "
-            r"since the other of the two distances is at least $\lambda_i / 2$",
+            r"G_{ij}^2$, and of two squares that add up to $\lambda_i^2 / 2$ or more the larger is at least "
+            r"$\lambda_i^2 / 4$: so $G_{ii}$ is "
+            r"within $2 |\tau_{ii} + \sum_{j \ne i} G_{ij}^2| / \lambda_i$ of 0 or of $\lambda_i$",
             Nonnegativity(2 * (x - level / 2) ** 2),
         ),
         Row(
             equation(squared_norm(M - a * b), Trace(moment) - Trace(gram) + 2 * Trace(G_a.T * a)),
-            r"so that $2L$ is within the sum of these distances and $2 |\mathrm{tr}(G_a^T a)|$ of "
+            r"so that $2L$, which differs from the left-hand side by a constant, "
+            r"is within the sum of these distances and $2 |\mathrm{tr}(G_a^T a)|$ of "
             r"a critical value",
             anywhere,
         ),

@@ -52,6 +52,12 @@ a, b = MatrixSymbol("a", n, p), MatrixSymbol("b", p, m)
 C, R = MatrixSymbol("C", p, p), MatrixSymbol("R", m, m)
 U, Q, D = MatrixSymbol("U", n, n), MatrixSymbol("Q", m, m), MatrixSymbol("D", n, m)
 
+inv, rank_v, rank_z = symbols("inv v z", integer=True, nonnegative=True)
+INDEX, NULLITY = Symbol("#_-"), Symbol("#_0")
+MOVED = (n - rho) * rank_v + (m - rho) * rank_z - rank_v * rank_z
+NEGATIVE = equation(INDEX, (p - r) * (rho - r) + inv)
+NULL = equation(NULLITY, r**2 + 2 * r * (p - r) + (p - r) * (n - rho) + (p - r) * (m - rho) - MOVED)
+
 
 def variation_rows() -> tuple[Row, ...]:
     """The second variation anywhere, and the coordinates that make the data diagonal."""
@@ -80,7 +86,7 @@ def variation_rows() -> tuple[Row, ...]:
         ),
         Row(
             equation(w.loss(U * a * C, Inverse(C) * b * Q.T * Inverse(R)), reduced),
-            "an invertible linear change of coordinates: it changes no inertia",
+            "an invertible linear change of coordinates, up to a constant",
             MatrixWords(_whitened, (*data, *rotations), (R, w.S_YY)),
         ),
         Row(
@@ -132,12 +138,14 @@ def _pair_rows() -> tuple[Row, ...]:
             equation((mu - s_k) ** 2 - s_i**2, (mu - (s_k + s_i)) * (mu - (s_k - s_i))),
             r"chosen $k$, other $i$: the entries $f_{ik}$, $h_{ki}$ form a block with $s_k$ on "
             r"the diagonal and "
-            r"$-s_i$ beside it; its eigenvalues are $s_k \pm s_i$, one negative when $s_i > s_k$",
+            r"$-s_i$ beside it, whose characteristic polynomial is the left-hand side: its eigenvalues are "
+            r"$s_k \pm s_i$, one negative when $s_i > s_k$ and none zero when $s_i \ne s_k$",
             ScalarIdentity(),
         ),
         Row(
             equation(mu**2 - s_i**2, (mu - s_i) * (mu + s_i)),
-            r"idle hidden unit, other $i$: zeros on the diagonal and $-s_i$ beside it; eigenvalues $\pm s_i$",
+            r"idle hidden unit, other $i$: zeros on the diagonal, by the next two steps, and $-s_i$ beside "
+            r"it; the characteristic polynomial gives the eigenvalues $\pm s_i$",
             ScalarIdentity(),
         ),
     )
@@ -169,26 +177,37 @@ def _idle_rows() -> tuple[Row, ...]:
 
 
 def counting_rows() -> tuple[Row, ...]:
-    """The squares that are left, and the sum of all three numbers."""
-    inv, ties, rank_v, rank_z = symbols("inv tie v z", integer=True, nonnegative=True)
+    """The squares that are left, the two counts, and a check of their sum with the third."""
     left, right, e = n - rho, m - rho, p - r
-    moved = left * rank_v + right * rank_z - rank_v * rank_z
-    negative = e * (rho - r) + inv
-    zero = r**2 + 2 * r * e + e * left + e * right - moved + ties
+    ties = Symbol("tie", integer=True, nonnegative=True)
+    negative, zero = NEGATIVE.rhs, NULL.rhs + ties
     pairs, idle = r * (rho - r), e * (rho - r)
-    positive = 2 * pairs - inv - ties + idle + r**2 + r * left + r * right + moved
+    positive = 2 * pairs - inv - ties + idle + r**2 + r * left + r * right + MOVED
     return (
         Row(
-            equation(left * right - (left - rank_z) * (right - rank_v), moved),
-            "the rank of $(f, h) \\mapsto f v + z h$: all entries but those outside the rows of "
-            "$z$ and the columns "
-            "of $v$; the other squares have full rank, and what they do not see is the kernel",
+            equation(left * right - (left - rank_z) * (right - rank_v), MOVED),
+            "the rank of $(f, h) \\mapsto f v + z h$, where $v$ and $z$ of a count stand for ranks: all "
+            "entries but those outside the rows of $z$ and the columns of $v$, counted in two ways",
             ScalarIdentity(),
         ),
         Row(
+            NEGATIVE,
+            "the inertia of an orthogonal sum is the sum of the inertias: one negative direction for each "
+            "pair of a chosen and a larger other eigenvalue, and one for each idle unit and other "
+            "eigenvalue; squares have none",
+            Citation(INERTIA),
+        ),
+        Row(
+            NULL,
+            "likewise, with distinct eigenvalues: each square adds its number of directions less its rank, "
+            "$r^2$, $r (p - r)$ twice, and $(p - r)(n + m - 2 \\rho)$ less the rank of "
+            "$(f, h) \\mapsto f v + z h$",
+            Citation(INERTIA),
+        ),
+        Row(
             equation(negative + zero + positive, p * (n + m)),
-            "negative, zero and positive directions add up to the number of weights: "
-            r"$\#_{-} = (p - r)(\rho - r) + \mathrm{inv}(S)$ is complete",
+            r"check: with the positive directions, $r (\rho - r)$ twice less inversions and ties, "
+            r"$(p - r)(\rho - r)$, and the ranks of the squares, the counts add up to the number of weights",
             ScalarIdentity(),
         ),
     )

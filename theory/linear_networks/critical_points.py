@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from sympy import And, Gt, Le, MatrixSymbol, Rational, Symbol, Tuple, diag, eye, symbols
+from sympy import And, Gt, Integer, Le, MatrixSymbol, Rational, Symbol, Trace, diag, eye, symbols
 
-from theory.derivation import Derivation
+from theory.derivation import Derivation, Row
 from theory.linear_landscape import first_order, formulas, minimum, second_order
+from theory.linear_landscape import letters as w
 from theory.linear_landscape.formulas import Sizes
 from theory.linear_landscape.letters import equation
 from theory.parameters import Parameter, positive_integers
+from theory.proving.consequence import Consequence
+from theory.proving.definition import Definition, Given
 from theory.statement import Domain, Hypothesis, Source, Statement
 
 LARGEST_WIDTH = 16  # Hessians of p (n + m) squared entries are formed when the theorem is measured
@@ -83,7 +86,7 @@ def statement(widths: tuple[int, int, int] = (5, 3, 4)) -> Statement:
                 relation=Le(sum(chis), widths[1], evaluate=False),
             ),
         ),
-        conclusion=_conclusion(widths),
+        conclusion=And(*_parts(widths)),
         regime="exact",
         sources=(BALDI_HORNIK, ZHOU_LIANG, minimum.IZENMAN),
         instance=_instance(widths, covariance),
@@ -108,6 +111,7 @@ def derivation(widths: tuple[int, int, int] = (5, 3, 4)) -> Derivation:
             *minimum.minimum_rows(),
             *minimum.class_rows(outputs, inputs, hidden),
             *minimum.quantization_rows(),
+            *_concluding_rows(widths),
         ),
         first_order.limiting_case(),
     )
@@ -126,15 +130,73 @@ def _summary() -> str:
     )
 
 
-def _conclusion(widths: tuple[int, int, int]) -> Any:
+def _parts(widths: tuple[int, int, int]) -> tuple[Any, ...]:
+    measured = (2 * Symbol("L"), second_order.INDEX, second_order.NULLITY)
+    return tuple(equation(*pair) for pair in zip(measured, closed_forms(widths), strict=True))
+
+
+def closed_forms(widths: tuple[int, int, int]) -> tuple[Any, Any, Any]:
+    """2 L, the index and the nullity in the eigenvalues and indicators."""
     size, lambdas, chis = sizes(widths), eigenvalues(widths), indicators(widths)
     chosen = sum(chis)
-    inversions = sum((1 - chis[i]) * chis[k] for k in range(size.rank) for i in range(k))
+    inversions = _inversions(chis)
     value = TOTAL - sum(chi * level for chi, level in zip(chis, lambdas, strict=True))
     index = formulas.negative(size, chosen, inversions)
     nullity = formulas.zero(size, chosen)
-    measured = Tuple(2 * Symbol("L"), Symbol("#_-"), Symbol("#_0"))
-    return equation(measured, Tuple(value, index, nullity))
+    return value, index, nullity
+
+
+def _inversions(chis: tuple[Symbol, ...]) -> Any:
+    return sum(((1 - chis[i]) * chis[k] for k in range(len(chis)) for i in range(k)), Integer(0))
+
+
+def _concluding_rows(widths: tuple[int, int, int]) -> tuple[Row, ...]:
+    """The three parts of the conclusion, from the value, the counts and what their letters stand for."""
+    names, given = _letter_rows(widths), _width_rows(widths)
+    total, chosen_trace, rank, inversions = (row.relation for row in names)
+    fixed = tuple(row.relation for row in given)
+    loss = equation(Symbol("L"), w.loss(w.A, w.B))
+    gained = equation(2 * w.loss(w.A, w.B), Trace(w.S_YY) - Trace(w.Lambda_S))
+    value, index, nullity = _parts(widths)
+    count = (rank, inversions, *fixed)
+    return (
+        *names,
+        *given,
+        Row(value, "insert the names in the value", Consequence((loss, gained, total, chosen_trace))),
+        Row(index, "insert the names in the count", Consequence((second_order.NEGATIVE, *count))),
+        Row(nullity, "likewise", Consequence((second_order.NULL, *count))),
+    )
+
+
+def _letter_rows(widths: tuple[int, int, int]) -> tuple[Row, ...]:
+    lambdas, chis = eigenvalues(widths), indicators(widths)
+    taken = sum(chi * level for chi, level in zip(chis, lambdas, strict=True))
+    return (
+        Row(equation(Trace(w.S_YY), TOTAL), "the squares of all outputs", Definition()),
+        Row(
+            equation(Trace(w.Lambda_S), taken),
+            r"$\Lambda_S$ holds the chosen eigenvalues, and $\chi_i = [i \in S]$; 0 adds nothing",
+            Definition(),
+        ),
+        Row(equation(w.r, sum(chis)), "how many non-zero eigenvalues are chosen", Definition()),
+        Row(
+            equation(second_order.inv, _inversions(chis)),
+            "pairs of a chosen and a larger eigenvalue that is not chosen",
+            Definition(),
+        ),
+    )
+
+
+def _width_rows(widths: tuple[int, int, int]) -> tuple[Row, ...]:
+    size = sizes(widths)
+    values = ((w.n, size.outputs), (w.m, size.inputs), (w.p, size.hidden), (second_order.rho, size.rank))
+    # With n = rho the matrix z has no rows, with m = rho the matrix v has no columns.
+    empty = [second_order.rank_z] * (size.outputs == size.rank)
+    empty += [second_order.rank_v] * (size.inputs == size.rank)
+    return (
+        *(Row(equation(name, number), "the given widths, full rank", Given()) for name, number in values),
+        *(Row(equation(rank, 0), "the rank of a matrix without rows or columns", Given()) for rank in empty),
+    )
 
 
 def _decreasing(lambdas: tuple[Symbol, ...]) -> Any:

@@ -12,7 +12,7 @@ from proofs_checks.experiment import on_host
 from proofs_checks.linear_landscape import constructed, exact, trained
 from proofs_checks.profile import Profile
 from theory.errors import InputError
-from theory.linear_networks.critical_points import indicators, statement
+from theory.linear_networks.critical_points import closed_forms, indicators
 from theory.parameters import Parameter, as_rational
 
 Widths = tuple[int, int, int]
@@ -249,7 +249,7 @@ def _index_sets(widths: Widths) -> list[list[int]]:
 
 
 def _predicted_inertia(widths: Widths, chosen: list[int]) -> tuple[float, float]:
-    """Index and nullity from the conclusion of the statement, with the indicators of ``chosen`` inserted."""
+    """Index and nullity from the closed forms of the conclusion, with the indicators of ``chosen`` inserted."""
     values = {chi: int(k in chosen) for k, chi in enumerate(indicators(widths))}
-    _, index, nullity = statement(widths).conclusion.rhs.subs(values)
-    return float(index), float(nullity)
+    _, index, nullity = closed_forms(widths)
+    return float(index.subs(values)), float(nullity.subs(values))

@@ -1,5 +1,7 @@
 """The theorem's rows, planted errors in them, and the theorem on trial; figures by other routes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
@@ -10,11 +12,11 @@ from proofs_checks.claims.linear_networks.critical_points import claims
 from proofs_checks.linear_landscape import constructed, exact, trained
 from proofs_checks.precision import float64
 from proofs_checks.profile import Profile
-from theory.derivation import check
+from theory.derivation import Derivation, check
 from theory.errors import InputError
 from theory.linear_landscape import letters as w
 from theory.linear_landscape.first_order import words
-from theory.linear_networks.critical_points import PARAMETERS, derivation, statement
+from theory.linear_networks.critical_points import PARAMETERS, derivation
 from theory.parameters import resolve
 from theory.proving.matrix_words import MatrixWords
 from theory.proving.outcome import Answer, Status
@@ -36,7 +38,44 @@ def test_no_open_row_and_most_rows_are_proved():
 def test_other_widths_are_derived(widths):
     rows = [row for row in derivation(widths).rows if not isinstance(row.method, MatrixWords)]
     assert all(check(row).status is not Status.OPEN for row in rows)
-    assert statement(widths).conclusion.rhs.args[0].free_symbols
+
+
+@pytest.mark.parametrize("widths", [(5, 3, 4), (2, 1, 1), (1, 1, 1), (3, 5, 3), (3, 2, 6), (16, 16, 16)])
+def test_last_rows_follow_from_earlier_ones_and_are_the_conclusion(widths):
+    found = derivation(widths)
+    last = found.rows[-3:]
+    assert {row.relation for row in last} == set(found.statement.conclusion.args)
+    assert all(check(row, found.statement.domain).status is Status.PROVED for row in last)
+
+
+def test_the_conclusion_is_shown():
+    assert DERIVATION.concludes
+
+
+@pytest.mark.parametrize(
+    ("position", "letter", "factor"),
+    # The wrong sign of the chosen eigenvalues, dropped inversions, and dropped r^2 + 2 r (p - r) + ...
+    [(-3, "lambda_2", -1), (-2, "chi_1", 0), (-1, "chi_1", 0)],
+)
+def test_planted_errors_in_the_conclusion_leave_it_open(position, letter, factor):
+    row = DERIVATION.rows[position]
+    right = row.relation.rhs
+    spoiled = right.subs({s: factor * s for s in right.free_symbols if s.name == letter})
+    planted = replace(row, relation=Eq(row.relation.lhs, spoiled, evaluate=False))
+    assert check(planted).status is Status.OPEN
+    assert planted.relation not in DERIVATION.statement.conclusion.args
+
+
+def test_the_index_without_inversions_is_not_shown():
+    row = DERIVATION.rows[-2]
+    inversions = next(r.relation for r in DERIVATION.rows if str(r.relation.args[0]) == "inv").rhs
+    planted = replace(row, relation=Eq(row.relation.lhs, row.relation.rhs - inversions, evaluate=False))
+    assert check(planted).status is Status.OPEN
+
+
+def test_steps_may_not_rest_on_what_no_step_establishes():
+    with pytest.raises(ValueError, match="no earlier row establishes"):
+        Derivation(DERIVATION.statement, DERIVATION.rows[-3:], DERIVATION.limiting_case)
 
 
 @pytest.mark.parametrize("position", range(len(SIGNED_ROWS)))
