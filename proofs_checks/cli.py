@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from theory.errors import InputError
+from theory.errors import BallsUnavailable, InputError
 
 _OPTIONS = ("profile", "seed", "store", "fresh", "progress")
 EXPECTED, UNEXPECTED, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
@@ -36,7 +36,7 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write to th
 
 
 def main() -> None:
-    """Run the command line; refuse bad input in one line with exit code 2."""
+    """Run the command line; refuse bad input in one line with exit code 2, say what was not run with 3."""
     # Importing SymPy makes a million lasting objects; looking through them time and again takes 0.2 s.
     gc.set_threshold(200_000)
     try:
@@ -44,6 +44,9 @@ def main() -> None:
     except InputError as error:
         print(f"provenet: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except BallsUnavailable as missing:
+        print(f"provenet: not run: {missing}", file=sys.stderr)
+        sys.exit(UNDECIDED)
 
 
 def emit(text: str, output: Path | None = None) -> None:

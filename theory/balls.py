@@ -18,6 +18,7 @@ import sympy
 from sympy import Expr, Rational, Symbol
 from sympy.functions.elementary.piecewise import ExprCondPair
 
+from theory.errors import BallsUnavailable as BallsUnavailable  # re-exported: part of this module
 from theory.errors import OutsideClass
 
 flint: Any
@@ -33,10 +34,6 @@ BallFunction = Callable[[Sequence[Ball]], Ball]
 
 GUARD_BITS = 20
 PRECISION_DOUBLINGS = 4
-
-
-class BallsUnavailable(RuntimeError):
-    """python-flint is not installed: nothing can be certified."""
 
 
 class OutsideBalls(OutsideClass):

@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class OutsideClass(InputError):
     """A valid expression that lies outside the class an engine can treat; names the offending part."""
+
+
+class BallsUnavailable(RuntimeError):
+    """python-flint is not installed: nothing can be certified."""

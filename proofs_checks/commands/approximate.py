@@ -14,7 +14,6 @@ import sympy
 from sympy import Expr, srepr
 
 from theory.approximation.bumps import PARAMETERS, read_activation, statement
-from theory.balls import BallsUnavailable
 from theory.bump_networks import Approximation, Layer, Problem, hidden_units, pose, solved
 from theory.bump_networks.arithmetic import PRECISION, rational
 from theory.bump_networks.problem import COORDINATES
@@ -136,15 +135,8 @@ def run(function: str, on: Sequence[str], epsilon: str, activation: str = "relu"
     given = resolve(
         PARAMETERS, {"function": expression, "box": box, "epsilon": epsilon, "activation": activation}
     )
-    found = _solved(pose(expression, box, given["epsilon"]), read_activation(activation))
+    found = solved(pose(expression, box, given["epsilon"]), read_activation(activation))
     return Result(found, statement(**given), found.network.layers(), perf_counter() - start)
-
-
-def _solved(problem: Problem, activation: Expr) -> Approximation:
-    try:
-        return solved(problem, activation)
-    except BallsUnavailable as missing:
-        raise InputError(f"{missing}: nothing can be certified without it; install python-flint") from None
 
 
 def _decimal(value: Fraction, up: bool) -> str:
