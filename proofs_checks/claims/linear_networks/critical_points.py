@@ -249,7 +249,7 @@ def _index_sets(widths: Widths) -> list[list[int]]:
 
 
 def _predicted_inertia(widths: Widths, chosen: list[int]) -> tuple[float, float]:
-    """Index and nullity from the closed forms of the conclusion, with the indicators of ``chosen`` inserted."""
+    """Index and nullity from the closed forms, with the indicators of ``chosen`` inserted."""
     values = {chi: int(k in chosen) for k, chi in enumerate(indicators(widths))}
     _, index, nullity = closed_forms(widths)
     return float(index.subs(values)), float(nullity.subs(values))

@@ -71,6 +71,9 @@ def test_the_index_without_inversions_is_not_shown():
     inversions = next(r.relation for r in DERIVATION.rows if str(r.relation.args[0]) == "inv").rhs
     planted = replace(row, relation=Eq(row.relation.lhs, row.relation.rhs - inversions, evaluate=False))
     assert check(planted).status is Status.OPEN
+    spoiled = replace(DERIVATION, rows=(*DERIVATION.rows[:-2], planted, DERIVATION.rows[-1]))
+    assert spoiled.status == "open"
+    assert not spoiled.concludes
 
 
 def test_steps_may_not_rest_on_what_no_step_establishes():
