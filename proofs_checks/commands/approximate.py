@@ -11,10 +11,10 @@ from time import perf_counter
 from typing import Any
 
 import sympy
-from sympy import Expr, srepr
+from sympy import srepr
 
 from theory.approximation.bumps import PARAMETERS, read_activation, statement
-from theory.bump_networks import Approximation, Layer, Problem, hidden_units, pose, solved
+from theory.bump_networks import Approximation, Layer, hidden_units, pose, solved
 from theory.bump_networks.arithmetic import PRECISION, rational
 from theory.bump_networks.problem import COORDINATES
 from theory.errors import InputError
