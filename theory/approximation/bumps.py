@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Eq, Expr, Gt, Le, Rational, Symbol, exp, sinh
+from sympy import Eq, Expr, Gt, Le, Rational, Sum, Symbol, exp, sinh
 
 from theory.bump_networks import rows as lemma
 from theory.bump_networks.activation import LOGISTIC, RELU, STEP
@@ -16,6 +16,7 @@ from theory.bump_networks.approximate import NAMED
 from theory.bump_networks.arithmetic import rational
 from theory.bump_networks.construct import TAIL_SHARE, ZONE
 from theory.bump_networks.problem import COORDINATES, Problem, pose
+from theory.bump_networks.rows import joining
 from theory.bump_networks.rows import symbols as letter
 from theory.bump_networks.rows.numbers import construction_of, definitions, numbers
 from theory.derivation import Derivation, Row
@@ -89,10 +90,7 @@ def statement(function: Expr, box: Box, epsilon: Rational, activation: Expr) -> 
         summary="An explicit network approximates a given function on a box to within a given accuracy; its "
         "size follows from a closed form, and its error is certified on the whole box.",
         hypotheses=(
-            Hypothesis(
-                "$f$ is continuous on the closed box",
-                holds=lambda given: given["function"].is_real is not False,
-            ),
+            Hypothesis("$f$ is continuous on the closed box"),
             Hypothesis("$\\varepsilon > 0$", Gt(EPSILON, 0)),
             Hypothesis("the activation is ReLU, or has finite and distinct limits at $\\pm\\infty$"),
         ),
@@ -105,8 +103,7 @@ def statement(function: Expr, box: Box, epsilon: Rational, activation: Expr) -> 
 
 def _bound(problem: Problem, activation: Expr) -> Expr:
     """The closed form in h, and L, M or omega, with tails and rounding."""
-    size, construction = problem.dimension, construction_of(problem, activation)
-    rule = construction.rule if construction else "curvature" if activation == RELU else "lipschitz"
+    size, rule = problem.dimension, _rule(problem, activation)
     if rule == "modulus":
         factor = _sigmoid_factor(activation) * 2 if activation not in (RELU, STEP) else 1
         return factor * letter.omega(letter.h / 2 if activation == STEP else letter.h) + letter.rho
@@ -118,6 +115,11 @@ def _bound(problem: Problem, activation: Expr) -> Expr:
     if size == 1:
         return 2 * step * _sigmoid_factor(activation) + letter.rho
     return step * (1 + 2 * rational(ZONE)) + letter.D + letter.tau + letter.rho
+
+
+def _rule(problem: Problem, activation: Expr) -> str:
+    construction = construction_of(problem, activation)
+    return construction.rule if construction else "curvature" if activation == RELU else "lipschitz"
 
 
 def _sigmoid_factor(activation: Expr) -> Expr:
@@ -140,8 +142,27 @@ def derivation(function: Expr, box: Box, epsilon: Rational, activation: Expr) ->
     else:
         rows += lemma.logistic() if activation in NAMED.values() else lemma.zones()
     rows += lemma.interpolation(size)
+    rows += _joined(problem, activation, found.conclusion, rows)
     rows += numbers(problem, activation)
     return Derivation(found, tuple(rows), _limiting_case(activation))
+
+
+def _joined(problem: Problem, activation: Expr, conclusion: Any, rows: list[Row]) -> list[Row]:
+    """The rows that add the shares up to the conclusion, for the rule in force."""
+    size, rule = problem.dimension, _rule(problem, activation)
+    if activation == RELU and rule != "modulus":
+        return joining.relu(size, rule == "curvature", conclusion)
+    if activation == STEP and rule != "modulus":
+        return joining.steps(size, conclusion)
+    if activation in (RELU, STEP):
+        return joining.by_modulus(activation == STEP, conclusion)
+    if size > 1:
+        return joining.crossings(size, rational(ZONE), conclusion)
+    if activation == LOGISTIC:
+        sums = [row.relation for row in rows if isinstance(row.relation, Eq)]
+        geometric = next(r for r in sums if isinstance(r.lhs, Sum) and r.lhs.has(exp))
+        return joining.logistic(rule == "modulus", conclusion, geometric)
+    return joining.sigmoid(rule == "modulus", rational(ZONE), rational(TAIL_SHARE), conclusion)
 
 
 def _limiting_case(activation: Expr) -> Row:

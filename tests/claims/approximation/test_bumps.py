@@ -45,6 +45,7 @@ def test_no_open_row_and_most_rows_are_proved_or_certified(setting):
     found = derivation(**resolve(PARAMETERS, setting))
     counts = found.counts
     assert found.status == "derived"
+    assert found.concludes
     assert counts["open"] == counts["not run"] == 0
     assert counts["proved"] + counts["certified"] >= 0.8 * (counts["rows"] - counts["defined"])
 
@@ -53,6 +54,34 @@ def test_the_limiting_case_is_the_known_one():
     for name in ("relu", "heaviside", "logistic"):
         found = derivation(**resolve(PARAMETERS, {"activation": name}))
         assert found.checked[-1].status is Status.PROVED
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"function": "sqrt(x)", "box": "0,1", "epsilon": "1/10", "activation": name}
+        for name in ("relu", "heaviside", "atan(z)")
+    ]
+    + [
+        {"function": "abs(x - y/3)", "box": "0,1;0,1", "epsilon": "1/5", "activation": "relu"},
+        {"function": "x*y*z", "box": "0,1;0,1;0,1", "epsilon": "1/2", "activation": "relu"},
+        {"function": "x*y*z/4", "box": "0,1;0,1;0,1", "epsilon": "1/2", "activation": "logistic"},
+    ],
+    ids=str,
+)
+def test_the_conclusion_is_shown_under_every_rule(setting):
+    found = derivation(**resolve(PARAMETERS, setting))
+    assert found.status == "derived"
+    assert found.concludes
+
+
+@pytest.mark.parametrize("name", ["relu", "heaviside", "logistic", "atan(z)"])
+def test_a_conclusion_with_a_wrong_factor_does_not_follow(name):
+    found = derivation(**resolve(PARAMETERS, {"activation": name}))
+    bound = found.statement.conclusion
+    (row,) = [row for row in found.rows if row.relation == bound]
+    smaller = Row(Le(bound.lhs, bound.rhs * Rational(9, 10)), row.reason, row.method)
+    assert check(smaller).status is Status.OPEN
 
 
 LEMMAS = [
