@@ -60,7 +60,8 @@ class Derivation:
     """The rows of a proof, checked when first asked for, and a limiting case with a known answer.
 
     The limiting case is discharged like a row and counts as one: a closed form that misses the value
-    everybody knows leaves the derivation open.
+    everybody knows leaves the derivation open. So does a conclusion that no row reaches: it, or every part
+    of it where it is a conjunction, must be the relation of a row that is more than a definition.
     """
 
     statement: Statement
@@ -77,14 +78,6 @@ class Derivation:
                 )
             known.add(row.relation)
 
-    @property
-    def concludes(self) -> bool:
-        """Whether every part of the statement's conclusion is the relation of a row that is no definition."""
-        conclusion = self.statement.conclusion
-        parts = conclusion.args if isinstance(conclusion, And) else (conclusion,)
-        shown = {c.row.relation for c in self.checked if c.status not in (Status.DEFINED, Status.OPEN)}
-        return conclusion in shown or all(part in shown for part in parts)
-
     @cached_property
     def checked(self) -> tuple[CheckedRow, ...]:
         """Every row with its status, the limiting case last."""
@@ -97,12 +90,35 @@ class Derivation:
         return {"rows": len(self.checked)} | {status.value: tally[status] for status in Status}
 
     @property
+    def concluding_steps(self) -> tuple[int, ...]:
+        """The numbers, from 1, of the rows that are the conclusion or its parts; none if one is missing."""
+        conclusion = self.statement.conclusion
+        worthless = (Status.DEFINED, Status.OPEN, Status.NOT_RUN)
+        shown = {
+            checked.row.relation: number
+            for number, checked in enumerate(self.checked[:-1], start=1)
+            if checked.status not in worthless
+        }
+        if conclusion in shown:
+            return (shown[conclusion],)
+        parts = conclusion.args if isinstance(conclusion, And) else (conclusion,)
+        reached = all(part in shown for part in parts)
+        return tuple(sorted(shown[part] for part in parts)) if reached else ()
+
+    @property
+    def concludes(self) -> bool:
+        """Whether the rows reach the conclusion of the statement."""
+        return bool(self.concluding_steps)
+
+    @property
     def status(self) -> Literal["derived", "open", "not run"]:
-        """``derived`` only if no row is open and none was left unrun."""
+        """``derived`` only if no row is open, none was left unrun, and the conclusion is reached."""
         found = {checked.status for checked in self.checked}
         if Status.OPEN in found:
             return "open"
-        return "not run" if Status.NOT_RUN in found else "derived"
+        if Status.NOT_RUN in found:
+            return "not run"
+        return "derived" if self.concludes else "open"
 
     @property
     def weakest(self) -> Status:

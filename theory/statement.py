@@ -135,6 +135,10 @@ class Statement:
     def __post_init__(self) -> None:
         if self.regime not in get_args(Regime):
             raise ValueError(f"{self.id}: regime {self.regime!r} is not one of {get_args(Regime)}")
+        if self.conclusion in (S.true, S.false):
+            raise ValueError(
+                f"{self.id}: the conclusion evaluates to {self.conclusion}: it must say something"
+            )
         if not self.sources:
             raise ValueError(f"{self.id}: a statement must give its source")
         if self.regime == "asymptotic" and self.error_term is None:

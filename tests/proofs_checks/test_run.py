@@ -27,7 +27,7 @@ PARAMETERS = (Parameter("scale", "standard deviation", "1", positive_rational())
 def statement(scale):
     return Statement(
         id="half", title="Rectified moment", summary="Half of the variance survives.",
-        hypotheses=(Hypothesis("$s > 0$", s > 0),), conclusion=Eq(s**2 - s**2 / 2, s**2 / 2),
+        hypotheses=(Hypothesis("$s > 0$", s > 0),), conclusion=Eq({left}, s**2 / 2),
         regime="exact", sources=(Source("A. Author", "A title", 2000),), instance={{s: scale}},
     )
 

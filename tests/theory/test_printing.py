@@ -213,7 +213,8 @@ def test_derived_page_says_so(form):
 def test_page_links_the_step_that_is_the_conclusion():
     assert "Step 1 is the conclusion" in derivation_with(Stub(Status.PROVED)).latex()
     other = derivation_with(Stub(Status.PROVED), relation=Eq(a, b))
-    assert "none of them is it alone" in other.latex()
+    assert "No step is the conclusion. NOT DERIVED: no row is the conclusion" in other.latex()
+    assert other.status == "open"
 
 
 def test_hostile_strings_reach_no_page_as_commands():
@@ -232,4 +233,4 @@ def test_notebook_and_data_forms():
     document = json.loads(json.dumps(derivation.to_dict()))
     assert document["counts"]["open"] == 1
     assert [row["status"] for row in document["rows"]][3:5] == ["cited", "open"]
-    assert document["concluding_row"] == 6
+    assert document["concluding_steps"] == [6]

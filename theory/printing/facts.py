@@ -39,22 +39,15 @@ def limiting_case(derivation: Derivation) -> CheckedRow:
     return derivation.checked[-1]
 
 
-def concluding_step(derivation: Derivation) -> int | None:
-    """The number of the last row that is the conclusion itself, if there is one."""
-    conclusion = derivation.statement.conclusion
-    numbers = [number for number, row in enumerate(derivation.rows, 1) if row.relation == conclusion]
-    return numbers[-1] if numbers else None
-
-
 def closing(derivation: Derivation) -> str:
-    """Which step the conclusion is, and what the derivation is worth."""
-    step = concluding_step(derivation)
-    link = (
-        f"Step {step} is the conclusion"
-        if step
-        else "The conclusion joins the steps; none of them is it alone"
+    """Which steps the conclusion is, and what the derivation is worth."""
+    steps = [str(number) for number in derivation.concluding_steps]
+    if not steps:
+        return f"No step is the conclusion. {verdict(derivation)}."
+    subject = (
+        f"Step {steps[0]} is" if len(steps) == 1 else f"Steps {', '.join(steps[:-1])} and {steps[-1]} are"
     )
-    return f"{link}. {verdict(derivation)}."
+    return f"{subject} the conclusion. {verdict(derivation)}."
 
 
 def label(status: Status) -> str:
@@ -95,6 +88,8 @@ def verdict(derivation: Derivation) -> str:
         for status in (Status.OPEN, Status.NOT_RUN)
         if counts[status.value]
     ]
+    if not missing and not derivation.concludes:
+        missing = ["no row is the conclusion"]
     return "NOT DERIVED: " + " and ".join(missing) if missing else "Derived"
 
 

@@ -29,7 +29,7 @@ def document(derivation: Derivation) -> dict[str, Any]:
         "error_term": None if statement.error_term is None else _relation(statement.error_term),
         "rows": [_row(checked) for checked in facts.steps(derivation)],
         "limiting_case": _row(facts.limiting_case(derivation)),
-        "concluding_row": facts.concluding_step(derivation),
+        "concluding_steps": list(derivation.concluding_steps),
         "sources": [asdict(source) for source in facts.sources(derivation)],
     }
 
