@@ -232,10 +232,10 @@ assert found.status == "not run", found.counts
 assert found.counts["open"] == 0 and found.counts["not run"] >= 1, found.counts
 assert "jax" not in sys.modules
 from proofs_checks.commands.approximate import run
-from theory.errors import InputError
+from theory.errors import BallsUnavailable
 try:
     run("sin(x)", ["0,3"], "0.1")
-except InputError as refusal:
+except BallsUnavailable as refusal:
     assert "python-flint" in str(refusal)
 else:
     raise AssertionError("something was certified without ball arithmetic")
