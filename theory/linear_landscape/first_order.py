@@ -110,15 +110,12 @@ def necessity_rows() -> tuple[Row, ...]:
 
 def eigenbasis_rows() -> tuple[Row, ...]:
     """A projector that commutes with Sigma is a sum of eigenprojectors."""
-    lambda_i, lambda_j, entry, diagonal = symbols("lambda_i lambda_j Pi_ij Pi_ii", real=True)
     U = BlockMatrix([[w.U_S, w.U_C]])
-    chosen = BlockMatrix(
-        [
-            [Identity(w.r), ZeroMatrix(w.r, w.n - w.r)],
-            [ZeroMatrix(w.n - w.r, w.r), ZeroMatrix(w.n - w.r, w.n - w.r)],
-        ]
-    )
-    orthonormal = words(w.EIGENVECTORS[:4])
+    return (*_rotated_projector(), *_entries(), *_assembled_projector(U))
+
+
+def _rotated_projector() -> tuple[Row, ...]:
+    """Pi = U^T P U in a common eigenbasis: it commutes with the eigenvalues and is a projector."""
     rotated = w.U.T * w.P * w.U
     commuting = words(w.FULL_BASIS, (equation(w.P * w.Sigma, w.Sigma * w.P), equation(w.P * w.P, w.P)))
     return (
@@ -133,6 +130,13 @@ def eigenbasis_rows() -> tuple[Row, ...]:
             commuting,
         ),
         Row(equation(rotated * rotated, rotated), r"$\Pi$ is a projector", commuting),
+    )
+
+
+def _entries() -> tuple[Row, ...]:
+    """The two factorizations that make Pi diagonal with entries 0 and 1."""
+    lambda_i, lambda_j, entry, diagonal = symbols("lambda_i lambda_j Pi_ij Pi_ii", real=True)
+    return (
         Row(
             equation(diagonal**2 - diagonal, diagonal * (diagonal - 1)),
             r"factorization: where $\Pi$ is diagonal, as in the common eigenbasis, the left-hand side is 0 "
@@ -146,6 +150,17 @@ def eigenbasis_rows() -> tuple[Row, ...]:
             r"is 0, so that $\Pi_{ij} = 0$ wherever $\lambda_i \ne \lambda_j$",
             ScalarIdentity(),
         ),
+    )
+
+
+def _assembled_projector(U: BlockMatrix) -> tuple[Row, ...]:
+    """P = U_S U_S^T, of rank r."""
+    rest = w.n - w.r
+    chosen = BlockMatrix(
+        [[Identity(w.r), ZeroMatrix(w.r, rest)], [ZeroMatrix(rest, w.r), ZeroMatrix(rest, rest)]]
+    )
+    orthonormal = words(w.EIGENVECTORS[:4])
+    return (
         Row(
             equation(U * chosen * U.T, w.U_S * w.U_S.T),
             r"$P = U \Pi U^T$ with $\Pi = [I, 0; 0, 0]$",
