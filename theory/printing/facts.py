@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sympy import Basic, Rational, Symbol
@@ -23,10 +25,15 @@ def sources(derivation: Derivation) -> tuple[Source, ...]:
     return tuple(dict.fromkeys([*derivation.statement.sources, *cited]))
 
 
-def reference_number(checked: CheckedRow, listed: tuple[Source, ...]) -> int | None:
-    """The number, from 1, of the source that a row cites."""
+def works(listed: Iterable[Source]) -> tuple[Source, ...]:
+    """The works cited, each once whatever the places in it: the entries of a bibliography."""
+    return tuple(dict.fromkeys(replace(source, locator="") for source in listed))
+
+
+def cited_source(checked: CheckedRow) -> Source | None:
+    """The source that a row cites."""
     method = checked.row.method
-    return listed.index(method.source) + 1 if isinstance(method, Citation) else None
+    return method.source if isinstance(method, Citation) else None
 
 
 def steps(derivation: Derivation) -> tuple[CheckedRow, ...]:

@@ -119,13 +119,15 @@ def _name(value: object) -> str:
 
 
 def _attribution(statement: Statement) -> str:
-    cites = [
-        rf"\cite[{{{to_latex(source.locator)}}}]{{{_reference(statement.id, number)}}}"
-        if source.locator
-        else rf"\cite{{{_reference(statement.id, number)}}}"
-        for number, source in enumerate(statement.sources, 1)
-    ]
+    listed = facts.works(statement.sources)
+    cites = [_cite(statement.id, source, listed) for source in statement.sources]
     return f"[{{{', '.join(cites)}}}]" if cites else ""
+
+
+def _cite(identifier: str, source: Source, listed: tuple[Source, ...]) -> str:
+    place = f"[{{{to_latex(source.locator)}}}]" if source.locator else ""
+    (work,) = facts.works([source])
+    return rf"\cite{place}{{{_reference(identifier, listed.index(work) + 1)}}}"
 
 
 def _hypotheses(hypotheses: tuple[Hypothesis, ...]) -> list[str]:
@@ -158,9 +160,10 @@ def _status(status: Status) -> str:
 
 
 def _step(derivation: Derivation, number: int, checked: CheckedRow) -> str:
-    cited = facts.reference_number(checked, facts.sources(derivation))
+    source = facts.cited_source(checked)
+    listed = facts.works(facts.sources(derivation))
     heading = f"Step {number} ({_status(checked.status)})."
-    cite = rf" \cite{{{_reference(derivation.statement.id, cited)}}}" if cited else ""
+    cite = " " + _cite(derivation.statement.id, source, listed) if source else ""
     return "\n".join(
         [
             rf"\paragraph{{{heading}}} {to_latex(facts.reason(checked))}{cite}",
@@ -193,7 +196,7 @@ def _conclusion(derivation: Derivation) -> str:
 
 
 def _bibliography(derivation: Derivation) -> str:
-    listed = facts.sources(derivation)
+    listed = facts.works(facts.sources(derivation))
     if not listed:
         return ""
     items = [

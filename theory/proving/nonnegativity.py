@@ -35,6 +35,7 @@ class Nonnegativity:
         answer, _ = is_zero(difference - certificate)
         signed = certificate.is_positive if isinstance(relation, (Lt, Gt)) else certificate.is_nonnegative
         proved = answer is Answer.YES and signed is True
-        how = f"the difference of the sides is {certificate}, which is nonnegative term by term"
+        written = str(certificate).replace("**", "^")
+        how = f"the difference of the sides is {written}, which is nonnegative term by term"
         reason = how if proved else "no certificate of nonnegativity was found"
         return both_locks(Answer.YES if proved else Answer.UNKNOWN, reason, relation, domain)
