@@ -130,6 +130,11 @@ def test_formulas_in_a_terminal():
     )
 
 
+def test_fractions_keep_their_bar_in_text():
+    assert to_text(r"$\frac{h^{2} s}{\left(s + t\right)^{2}}$") == "(h^2 s)/((s + t)^2)"
+    assert to_text(r"$e^{-\frac{x^{2}}{2}}$") == "e^(-(x^2)/2)"
+
+
 def test_conventions_of_the_field():
     weights, n = MatrixSymbol("W_1", 3, 3), Symbol("n", integer=True)
     assert latex_of(Trace(weights.T * weights)) == r"\operatorname{tr}\left(W_{1}^{\top} W_{1} \right)"

@@ -51,6 +51,7 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _CONTROL_SYMBOL = re.compile(r"\\([^A-Za-z])", re.DOTALL)
 _SAFE_CONTROL_SYMBOLS = frozenset(",;:!| {}#%&_")
 _LONG_WORD = 20
+_GROUP = r"\{((?:[^{}]|\{[^{}]*\})+)\}"  # in braces, which may hold one more level of them
 _FORMULA = re.compile(r"\$([^$]+)\$")
 
 _LATEX_SPECIAL = {
@@ -158,8 +159,8 @@ def to_text(prose: str) -> str:
 
 def unicode_formula(formula: str) -> str:
     """A one-line Unicode rendering: ``\\Sigma_{XX} \\le 1`` becomes ``Σ_XX ≤ 1``."""
-    formula = re.sub(r"\\(?:t|d)?frac\{([^{}]+)\}\{([^{}]+)\}", _inline_fraction, formula)
-    formula = re.sub(r"\\sqrt\{([^{}]+)\}", r"√(\1)", formula)
+    formula = re.sub(rf"\\(?:t|d)?frac{_GROUP}{_GROUP}", _inline_fraction, formula)
+    formula = re.sub(rf"\\sqrt{_GROUP}", r"√(\1)", formula)
     formula = formula.replace(r"^{\top}", "ᵀ").replace(r"^\top", "ᵀ")
     formula = _COMMAND.sub(lambda match: _unicode_command(match[1]), formula)
     formula = re.sub(r"\\[,;:!]", " ", formula)
