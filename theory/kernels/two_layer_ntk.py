@@ -114,12 +114,18 @@ class Sigma(Function):
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         return _applied(r"\sigma", self.args[0], printer, exp)
 
+    def _pretty(self, printer: Any) -> Any:
+        return printer._print(Function("σ")(*self.args))
+
 
 class SigmaPrime(Function):
     """Its derivative."""
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         return _applied(r"\sigma'", self.args[0], printer, exp)
+
+    def _pretty(self, printer: Any) -> Any:
+        return printer._print(Function("σ′")(*self.args))
 
 
 def _applied(name: str, argument: Expr, printer: Any, power: str | None) -> str:
