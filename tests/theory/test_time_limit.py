@@ -130,7 +130,9 @@ def test_forked_process_gets_a_child_of_its_own():
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_orphan_when_the_parent_is_interrupted_or_killed(how):
     source = """
-        import os, time
+        import os, signal, time
+        # A job in the background starts with SIGINT ignored, and Python then keeps it so.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from theory.time_limit import run_with_time_limit
         print(run_with_time_limit(os.getpid, seconds=30), flush=True)
         run_with_time_limit(time.sleep, 50, seconds=50)
