@@ -162,7 +162,9 @@ def test_the_witness_of_the_control_is_a_corner_of_the_grid():
     errors = [cases.tower_error(0, function, box, cells) for cells in (4, 8)]
     # In float64, by hand: at the corner (1/2, 1/2) the network is near 0.
     truth = abs(1 + 0.3 * np.sin(1.0) * np.cos(0.5))
-    assert np.allclose(errors, truth, rtol=1e-2)
+    # What four towers leave of f there, 4 sigma(-k/2), is about 1.1e-4 and the same for every grid.
+    np.testing.assert_allclose(errors, truth, rtol=2e-4)
+    assert abs(errors[0] - errors[1]) < 1e-5
 
 
 def test_command_text_and_document(tmp_path):
