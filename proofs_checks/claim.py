@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal, TypeAlias, get_args
 
+from proofs_checks.challenge import Attack, ClosedForm
 from proofs_checks.comparators.protocol import Comparator, Target
 from proofs_checks.experiment import Experiment
 from theory.errors import InputError
@@ -98,6 +99,8 @@ class Claim:
     expected, reason
         A control is a claim with ``expected="refuted"``; ``reason`` names the one assumption that it
         breaks and why it fails.
+    closed_forms, attack
+        What the audit mutates, and how it climbs towards a violation; neither changes a verdict.
     """
 
     name: str
@@ -108,6 +111,8 @@ class Claim:
     seeds: int
     expected: Expected = "supported"
     reason: str = ""
+    closed_forms: tuple[ClosedForm, ...] = ()
+    attack: Attack | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid", tuple(self.grid))
