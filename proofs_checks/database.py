@@ -11,7 +11,7 @@ from proofs_checks.salvage import carry_over, is_damage, set_aside
 from theory.errors import InputError
 
 APPLICATION = 0x70726F76  # "prov"
-SCHEMA = 1
+SCHEMA = 2
 _HEADER = b"SQLite format 3\x00"
 _WAIT_SECONDS = 60.0  # for another process that is writing
 
@@ -22,17 +22,18 @@ _TABLES = (
        payload BLOB NOT NULL, digest TEXT NOT NULL)""",
     """CREATE TABLE certificates (number INTEGER PRIMARY KEY, seal TEXT NOT NULL, digest TEXT UNIQUE NOT NULL,
        document TEXT NOT NULL)""",
+    "CREATE TABLE audits (number INTEGER PRIMARY KEY, digest TEXT UNIQUE NOT NULL, document TEXT NOT NULL)",
     """CREATE TABLE retired (number INTEGER PRIMARY KEY, reason TEXT NOT NULL, name TEXT, header TEXT,
        payload BLOB, digest TEXT)""",
     *(
         f"CREATE TRIGGER {table}_are_final BEFORE UPDATE ON {table} "
         f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
-        for table in ("designs", "cells", "certificates", "retired")
+        for table in ("designs", "cells", "certificates", "audits", "retired")
     ),
     *(
         f"CREATE TRIGGER {table}_stay BEFORE DELETE ON {table} "
         f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
-        for table in ("designs", "certificates", "retired")
+        for table in ("designs", "certificates", "audits", "retired")
     ),
 )
 

@@ -50,9 +50,6 @@ def environment() -> Mapping[str, Any]:
     x64 alone changes the random stream of a key, and XLA's flags may change the last digits: measurements
     of different environments never share a cell.
     """
-    import jax
-
-    device = jax.devices()[0]
     return {
         "versions": _versions(),
         "source": source_digest(),
@@ -61,5 +58,13 @@ def environment() -> Mapping[str, Any]:
         "prng": "threefry2x32",
         "matmul_precision": str(_setting("jax_default_matmul_precision")),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "device": f"{device.platform}:{device.device_kind}",
+        "device": device(),
     }
+
+
+def device() -> str:
+    """Platform and kind of the device that JAX computes on."""
+    import jax
+
+    first = jax.devices()[0]
+    return f"{first.platform}:{first.device_kind}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from proofs_checks.catalogue import Theorem, catalogue, find
 from proofs_checks.profile import Profile, ProfileName
@@ -16,9 +17,7 @@ from theory.suggestions import suggest
 
 if TYPE_CHECKING:
     from proofs_checks.certificate import Certificate
-    from proofs_checks.claim import Claim
-    from proofs_checks.design import ErrorPool
-    from proofs_checks.judge import Event
+    from proofs_checks.judge import Case, Event
     from proofs_checks.store import Store
     from theory.derivation import Derivation
 
@@ -64,15 +63,16 @@ def verify(
     settings = resolve_all(chosen, parameters)
     level = Profile(cast(ProfileName, profile))  # which refuses other words
     derivations = [theorem.derivation(settings[theorem.id]) for theorem in chosen]  # refuses bad values
-    from proofs_checks.design import ErrorPool
     from proofs_checks.precision import float64
     from proofs_checks.store import open_store
 
     with open_store(store, fresh=fresh) as kept, float64():
-        run = _Run(level, seed, kept, ErrorPool(), progress or _silent)
-        reports = tuple(
-            run.verify(theorem, derivation, settings[theorem.id])
-            for theorem, derivation in zip(chosen, derivations, strict=True)
+        run = _Run(level, seed, kept, progress or _silent)
+        reports = run.verify(
+            [
+                _Matter(theorem, derivation, settings[theorem.id])
+                for theorem, derivation in zip(chosen, derivations, strict=True)
+            ]
         )
         notes = tuple(kept.notes)
     return Report(level.name, reports, time.perf_counter() - started, notes)
@@ -91,6 +91,14 @@ def resolve_all(chosen: Sequence[Theorem], given: Mapping[str, object]) -> dict[
     }
 
 
+class _Matter(NamedTuple):
+    """One theorem of a run."""
+
+    theorem: Theorem
+    derivation: Derivation
+    parameters: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class _Run:
     """What all theorems of one run share."""
@@ -98,39 +106,55 @@ class _Run:
     profile: Profile
     seed: int
     store: Store
-    pool: ErrorPool
     progress: Progress
 
-    def verify(
-        self, theorem: Theorem, derivation: Derivation, parameters: Mapping[str, Any]
-    ) -> TheoremReport:
-        """Discharge the rows of one theorem, then judge its claims one after the other."""
-        started = time.perf_counter()
-        self.progress(theorem.id, "derivation", 0, 1)
-        _ = derivation.checked
-        derived = time.perf_counter() - started
-        claims = theorem.claims(self.profile, parameters)
-        for claim in claims:
-            self.pool.allocate(theorem.id, claim)
-        certificates = tuple(
-            self._judge(theorem, claim, parameters, position, len(claims) + 1)
-            for position, claim in enumerate(claims, start=1)
+    def verify(self, matters: Sequence[_Matter]) -> tuple[TheoremReport, ...]:
+        """Discharge the rows of all theorems, then judge all their claims."""
+        derived = [self._discharge(matter) for matter in matters]
+        cases = [self._cases(matter) for matter in matters]
+        certificates = self._judge([case for group in cases for case in group])
+        return tuple(
+            TheoremReport(
+                matter.theorem.id, matter.derivation, tuple(islice(certificates, len(group))), seconds
+            )
+            for matter, group, seconds in zip(matters, cases, derived, strict=True)
         )
-        self.progress(theorem.id, "done", len(claims) + 1, len(claims) + 1)
-        return TheoremReport(theorem.id, derivation, certificates, derived, time.perf_counter() - started)
 
-    def _judge(
-        self, theorem: Theorem, claim: Claim, parameters: Mapping[str, Any], position: int, steps: int
-    ) -> Certificate:
-        from proofs_checks.judge import judge
+    def _discharge(self, matter: _Matter) -> float:
+        """Discharge the rows of one derivation; returns the seconds that took."""
+        started = time.perf_counter()
+        self.progress(matter.theorem.id, "derivation", 0, 1)
+        _ = matter.derivation.checked
+        return time.perf_counter() - started
+
+    def _cases(self, matter: _Matter) -> list[Case]:
+        from proofs_checks.judge import Case
+
+        claims = matter.theorem.claims(self.profile, matter.parameters)
+        return [Case(matter.theorem.id, claim, self.seed, matter.parameters) for claim in claims]
+
+    def _judge(self, cases: Sequence[Case]) -> Iterator[Certificate]:
+        from proofs_checks.design import ErrorPool
+        from proofs_checks.judge import judge_all
+
+        pool = ErrorPool()
+        for case in cases:
+            pool.allocate(case.theorem, case.claim)
+        certificates = judge_all(cases, store=self.store, progress=self._watch(cases))
+        return iter(certificates)
+
+    def _watch(self, cases: Sequence[Case]) -> Callable[[Event], None]:
+        """The progress of each theorem in steps: its derivation, then its claims."""
+        claims: dict[str, list[str]] = {}
+        for case in cases:
+            claims.setdefault(case.theorem, []).append(case.claim.name)
 
         def watch(event: Event) -> None:
-            doing = f"{claim.name}, point {event.point + 1} of {event.points}, look {event.look}"
-            self.progress(theorem.id, doing, position, steps)
+            names = claims[event.theorem]
+            doing = f"{event.claim}, point {event.point + 1} of {event.points}, look {event.look}"
+            self.progress(event.theorem, doing, names.index(event.claim) + 1, len(names) + 1)
 
-        return judge(
-            claim, theorem=theorem.id, store=self.store, seed=self.seed, progress=watch, inputs=parameters
-        )
+        return watch
 
 
 def _silent(theorem: str, doing: str, finished: int, steps: int) -> None:

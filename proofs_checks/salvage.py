@@ -15,6 +15,7 @@ _COLUMNS = {
     "designs": ("number", "seal", "document"),
     "cells": ("number", "name", "header", "payload", "digest"),
     "certificates": ("number", "seal", "digest", "document"),
+    "audits": ("number", "digest", "document"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The store: sealed designs, measured cells and certificates in one SQLite file, each whole or not there."""
+"""The store: designs, cells, certificates and audits in one SQLite file, each whole or not there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Values = NDArray[np.float64]
 
 
 class Store:
-    """Cells, designs and certificates; several processes may share one file.
+    """Cells, designs, certificates and audits; several processes may share one file.
 
     ``notes`` names every damaged record that was met; each is measured anew and nothing else is. A record is
     verified when it is read, never all at once, so that a restart costs nothing per finished cell.
@@ -98,6 +98,23 @@ class Store:
             except InputError as error:
                 self.notes.append(f"certificate {number} is damaged: {error}")
 
+    def add_audit(self, document: Mapping[str, Any]) -> None:
+        """Add what an audit found, as JSON values; the same document is kept once."""
+        text = json.dumps(document, sort_keys=True, allow_nan=False)
+        insertion = "INSERT OR IGNORE INTO audits (digest, document) VALUES (?, ?)"
+        self._write((insertion, (digest_of(document), text)))
+
+    def audits(self) -> Iterator[dict[str, Any]]:
+        """All intact audits, oldest first; damaged ones are named in ``notes``."""
+        for number, digest, text in self._read(
+            "SELECT number, digest, document FROM audits ORDER BY number", ()
+        ):
+            document = _intact(text, digest)
+            if document is None:
+                self.notes.append(f"audit {number} is damaged (checksum)")
+            else:
+                yield document
+
     @property
     def cells(self) -> int:
         """How many cells are kept."""
@@ -150,6 +167,14 @@ def _digest(name: str, header: Any, payload: Any) -> str:
         return "damaged"
     parts = (name.encode(), header.encode(), payload)
     return sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()
+
+
+def _intact(text: str, digest: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return document if digest_of(document) == digest else None
 
 
 def _values(header: str, payload: bytes) -> Values:

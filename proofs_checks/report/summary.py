@@ -132,7 +132,11 @@ class TheoremReport:
     derivation: Derivation
     certificates: tuple[Certificate, ...]
     derivation_seconds: float
-    seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work on this theorem: its derivation and its measurements."""
+        return self.derivation_seconds + sum(certificate.seconds for certificate in self.certificates)
 
     @property
     def claims(self) -> tuple[ClaimReport, ...]:

@@ -275,6 +275,22 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path):
         assert (path.read_bytes() if path.is_file() else None) == before
 
 
+def test_audits_are_kept_once_and_damage_is_named(tmp_path):
+    path = tmp_path / "store.sqlite"
+    documents = [{"theorem": "tests", "refuted": count} for count in (3, 4)]
+    with open_store(path) as store:
+        for document in [*documents, documents[0]]:
+            store.add_audit(document)
+        assert list(store.audits()) == documents
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TRIGGER audits_are_final")
+        connection.execute("UPDATE audits SET document = replace(document, '3', '5') WHERE number = 1")
+    connection.close()
+    with open_store(path) as store:
+        assert list(store.audits()) == documents[1:]
+        assert store.notes == ["audit 1 is damaged (checksum)"]
+
+
 def test_another_layout_is_refused(filled):
     path, _ = filled
     with opened(path) as connection:
