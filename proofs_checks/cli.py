@@ -6,15 +6,16 @@ Heavy imports stay inside the commands, so that help and refusals come at once.
 from __future__ import annotations
 
 import gc
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from proofs_checks.commands import screening
+from proofs_checks.report.files import require_folder, write_whole
 from theory.errors import BallsUnavailable, InputError
+from theory.printing.visible import one_line, visible, visible_json
 
 _OPTIONS = ("profile", "seed", "store", "fresh", "progress")
 EXPECTED, UNEXPECTED, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
@@ -33,6 +34,14 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
 ]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")]
+Theorems = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID ...]", help="Ids or files; none: the whole catalogue.")
+]
+ProfileName = Annotated[str, typer.Option(metavar="quick|standard|thorough", help="How many seeds.")]
+Seed = Annotated[int, typer.Option(min=0, help="Where the random numbers start.")]
+StoreFile = Annotated[
+    Path | None, typer.Option(help="Keep finished measurements in this file and continue from it.")
+]
 
 
 def main() -> None:
@@ -42,7 +51,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except InputError as error:
-        print(f"provenet: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"provenet: {one_line(str(error))}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except BallsUnavailable as missing:
         print(f"provenet: not run: {missing}", file=sys.stderr)
@@ -50,18 +59,17 @@ def main() -> None:
 
 
 def emit(text: str, output: Path | None = None) -> None:
-    """Print ``text``, or write it to ``output`` whole."""
+    """Print ``text``, or write it to ``output`` whole; what a terminal would obey is spelled out."""
+    text = visible(text)
     if output is None:
         print(text)
-        return
-    if not output.parent.is_dir():
-        raise InputError(f"there is no folder {str(output.parent)!r}: make it first or choose another")
-    output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    else:
+        write_whole((text if text.endswith("\n") else text + "\n").encode(), output)
 
 
 def emit_json(document: dict[str, Any], output: Path | None = None) -> None:
     """The same for a JSON document; numbers that JSON does not know become null."""
-    emit(json.dumps(document, ensure_ascii=False, allow_nan=False), output)
+    emit(visible_json(document), output)
 
 
 def settings(given: list[str] | None) -> dict[str, str]:
@@ -113,17 +121,19 @@ def derive(
 
     format_ = "json" if as_json else format_
     derivations.require(format_, output)
+    given = settings(set_)
+    screening.settings([theorem], given)
     from proofs_checks.report import terminal
     from proofs_checks.run import derive as build
 
-    given = settings(set_)
     with terminal.progress() as watch:
         watch(theorem, "derivation", 0, 1)
         derivation = build(theorem, **given)
     if format_ == "pdf":
         from proofs_checks.report.pdf import write
 
-        write(derivation.latex(), output or Path(f"{theorem}.pdf"))
+        # In the current folder, wherever a user's own file lies.
+        write(derivation.latex(), output or Path(f"{Path(theorem).name.removesuffix('.py')}.pdf"))
     elif format_ == "json":
         emit_json(derivation.to_dict(), output)
     else:
@@ -133,17 +143,11 @@ def derive(
 
 @app.command(epilog="Example: provenet verify kernels.two_layer_ntk --set 'activation=erf(z)' --json")
 def verify(
-    theorems: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID ...]", help="Ids or files; none: the whole catalogue.")
-    ] = None,
+    theorems: Theorems = None,
     set_: Settings = None,
-    profile: Annotated[
-        str, typer.Option(metavar="quick|standard|thorough", help="How many seeds.")
-    ] = "quick",
-    seed: Annotated[int, typer.Option(min=0, help="Where the random numbers start.")] = 0,
-    store: Annotated[
-        Path | None, typer.Option(help="Keep finished measurements in this file and continue from it.")
-    ] = None,
+    profile: ProfileName = "quick",
+    seed: Seed = 0,
+    store: StoreFile = None,
     fresh: Annotated[bool, typer.Option(help="Repeat measurements that the store holds.")] = False,
     details: Annotated[bool, typer.Option(help="Print every claim with its numbers.")] = False,
     as_json: Json = False,
@@ -153,10 +157,11 @@ def verify(
     Exit code 0 if all is as expected, 1 if something is not, 3 if something is undecided or invalid and
     nothing is refuted.
     """
+    given = settings(set_)
+    screening.settings(theorems or (), given)
     from proofs_checks.report import terminal
     from proofs_checks.run import verify as run
 
-    given = settings(set_)
     with terminal.progress() as watch:
         report = run(
             *(theorems or ()),
@@ -191,9 +196,14 @@ def kernel(
 
     The Gaussian dual kernel, the derivative kernel and the two-layer neural tangent kernel.
     """
+    format_ = "json" if as_json else format_
+    screening.format_of(format_, output)
+    if at is not None:
+        screening.constants("--at", at)
+    screening.expression(activation, ("z",))
     from proofs_checks.commands.kernel import run
 
-    _print(lambda: run(activation, at=at, digits=digits), "json" if as_json else format_, output)
+    _print(run(activation, at=at, digits=digits), format_, output)
 
 
 @app.command("critical-points", epilog="Example: provenet critical-points --data X.npy Y.npy --widths 10,3,4")
@@ -207,9 +217,11 @@ def critical_points(
 
     All critical values of a two-layer linear network with squared loss, and their kinds.
     """
+    require_folder(output)
+    screening.constants("--widths", widths)
     from proofs_checks.commands.critical_points import run
 
-    _print(lambda: run(data[0], data[1], widths), "json" if as_json else "text", output)
+    _print(run(data[0], data[1], widths), "json" if as_json else "text", output)
 
 
 @app.command(
@@ -230,20 +242,23 @@ def approximate(
     Explicit weights, and a certificate that the error is at most E on the whole box. Exit code 1 if the
     certificate misses E.
     """
+    require_folder(output)
+    screening.constants("--on", *on)
+    screening.constants("--epsilon", epsilon)
+    screening.expression(function, screening.COORDINATES)
+    if activation not in screening.ACTIVATIONS:
+        screening.expression(activation, ("z",))
     from proofs_checks.commands.approximate import run
 
     result = run(function, on, epsilon, activation)
     if output is not None:
         emit_json(result.network_document(), output)
-    _print(lambda: result, "json" if as_json else "text", None)
+    _print(result, "json" if as_json else "text", None)
     sys.exit(EXPECTED if result.holds else UNEXPECTED)
 
 
-def _print(compute: Callable[[], Any], format_: str, output: Path | None) -> None:
-    """Compute a result and print it in the format asked for."""
-    if format_ not in ("text", "latex", "json"):
-        raise InputError(f"unknown format {format_!r}: allowed are text, latex, json")
-    result = compute()
+def _print(result: Any, format_: str, output: Path | None) -> None:
+    """Print a result in the format asked for."""
     if format_ == "json":
         emit_json(result.to_dict(), output)
     else:

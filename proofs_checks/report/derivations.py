@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from proofs_checks.report.files import require_folder
 from theory.errors import InputError
 
 FORMATS = ("text", "latex", "markdown", "pdf", "json")
@@ -13,5 +14,4 @@ def require(format_: str, output: Path | None) -> None:
     """Refuse unknown formats, and folders that are not there, before any work is done."""
     if format_ not in FORMATS:
         raise InputError(f"unknown format {format_!r}: allowed are {', '.join(FORMATS)}")
-    if output is not None and not output.parent.is_dir():
-        raise InputError(f"there is no folder {str(output.parent)!r}: make it first or choose another")
+    require_folder(output)

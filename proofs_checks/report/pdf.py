@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from proofs_checks.report.files import require_folder, write_whole
 from theory.errors import InputError
 
 HOW_TO_GET_LATEX = (
@@ -29,14 +30,13 @@ def write(source: str, output: Path) -> None:
 
     Raises InputError if no LaTeX is installed or the folder is not there, LatexFailed if LaTeX stops.
     """
-    if not output.parent.is_dir():
-        raise InputError(f"the folder {output.parent} is not there: create it or name another with -o")
+    require_folder(output)
     command = _command()
     with tempfile.TemporaryDirectory(prefix="provenet-") as folder:
         Path(folder, "page.tex").write_text(source, encoding="utf-8")
         for line in command:
             _run(line, Path(folder))
-        _move(Path(folder, "page.pdf"), output)
+        write_whole(Path(folder, "page.pdf").read_bytes(), output)
 
 
 def _command() -> list[list[str]]:
@@ -72,12 +72,3 @@ def _first_error(log: str) -> str:
     lines = log.splitlines()
     found = next((number for number, line in enumerate(lines) if line.startswith("!")), None)
     return " ".join(lines[found : found + _LOG_LINES]) if found is not None else "LaTeX stopped"
-
-
-def _move(page: Path, output: Path) -> None:
-    # Into the target's own folder first: only there is the replacement atomic.
-    descriptor, partial = tempfile.mkstemp(dir=output.parent, suffix=".partial")
-    os.close(descriptor)
-    shutil.copyfile(page, partial)
-    os.chmod(partial, 0o644)
-    os.replace(partial, output)

@@ -9,8 +9,8 @@ import sympy
 from sympy import Expr, Heaviside, Integer, Max, Min, Piecewise, Rational, erf, exp, log, sqrt
 
 from theory.errors import InputError
+from theory.grammar.names import ARITIES, MOST_COMPARED
 
-MOST_COMPARED = 8
 LEAK = Rational(1, 100)
 NAMED_NUMBERS: Mapping[str, Expr] = {"pi": sympy.pi, "E": sympy.E}
 
@@ -50,45 +50,48 @@ def _leaky_relu(x: Expr, slope: Expr = LEAK) -> Expr:
 
 
 # Heaviside(0) = 1/2 unless the second argument says otherwise: SymPy's convention, and the sign's.
+_BUILDERS: Mapping[str, Callable[..., Expr]] = {
+    "exp": exp,
+    "log": log,
+    "ln": log,
+    "sqrt": sqrt,
+    "sin": sympy.sin,
+    "cos": sympy.cos,
+    "tan": sympy.tan,
+    "asin": sympy.asin,
+    "acos": sympy.acos,
+    "atan": sympy.atan,
+    "atan2": sympy.atan2,
+    "sinh": sympy.sinh,
+    "cosh": sympy.cosh,
+    "tanh": sympy.tanh,
+    "asinh": sympy.asinh,
+    "acosh": sympy.acosh,
+    "atanh": sympy.atanh,
+    "erf": erf,
+    "erfc": sympy.erfc,
+    "Phi": normal_distribution,
+    "abs": sympy.Abs,
+    "Abs": sympy.Abs,
+    "sign": sympy.sign,
+    "max": _extremum(Max),
+    "Max": _extremum(Max),
+    "min": _extremum(Min),
+    "Min": _extremum(Min),
+    "step": Heaviside,
+    "heaviside": Heaviside,
+    "Heaviside": Heaviside,
+    "relu": lambda x: _extremum(Max)(Integer(0), x),
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "gelu": lambda x: x * (1 + erf(x / sqrt(2))) / 2,
+    "sigmoid": lambda x: 1 / (1 + exp(-x)),
+    "logistic": lambda x: 1 / (1 + exp(-x)),
+    "silu": lambda x: x / (1 + exp(-x)),
+    "softplus": lambda x: log(1 + exp(x)),
+    "Piecewise": Piecewise,  # its arguments are pairs (value, condition)
+    "where": lambda condition, yes, no: Piecewise((yes, condition), (no, True)),
+}
 FUNCTIONS: Mapping[str, Form] = {
-    "exp": Form(exp),
-    "log": Form(log),
-    "ln": Form(log),
-    "sqrt": Form(sqrt),
-    "sin": Form(sympy.sin),
-    "cos": Form(sympy.cos),
-    "tan": Form(sympy.tan),
-    "asin": Form(sympy.asin),
-    "acos": Form(sympy.acos),
-    "atan": Form(sympy.atan),
-    "atan2": Form(sympy.atan2, 2, 2),
-    "sinh": Form(sympy.sinh),
-    "cosh": Form(sympy.cosh),
-    "tanh": Form(sympy.tanh),
-    "asinh": Form(sympy.asinh),
-    "acosh": Form(sympy.acosh),
-    "atanh": Form(sympy.atanh),
-    "erf": Form(erf),
-    "erfc": Form(sympy.erfc),
-    "Phi": Form(normal_distribution),
-    "abs": Form(sympy.Abs),
-    "Abs": Form(sympy.Abs),
-    "sign": Form(sympy.sign),
-    "max": Form(_extremum(Max), 1, MOST_COMPARED),
-    "Max": Form(_extremum(Max), 1, MOST_COMPARED),
-    "min": Form(_extremum(Min), 1, MOST_COMPARED),
-    "Min": Form(_extremum(Min), 1, MOST_COMPARED),
-    "step": Form(Heaviside),
-    "heaviside": Form(Heaviside, 1, 2),
-    "Heaviside": Form(Heaviside, 1, 2),
-    "relu": Form(lambda x: _extremum(Max)(Integer(0), x)),
-    "leaky_relu": Form(_leaky_relu, 1, 2),
-    "elu": Form(_elu),
-    "gelu": Form(lambda x: x * (1 + erf(x / sqrt(2))) / 2),
-    "sigmoid": Form(lambda x: 1 / (1 + exp(-x))),
-    "logistic": Form(lambda x: 1 / (1 + exp(-x))),
-    "silu": Form(lambda x: x / (1 + exp(-x))),
-    "softplus": Form(lambda x: log(1 + exp(x))),
-    "Piecewise": Form(Piecewise, 1, 16),  # its arguments are pairs (value, condition)
-    "where": Form(lambda condition, yes, no: Piecewise((yes, condition), (no, True)), 3, 3),
+    name: Form(build, ARITIES[name].fewest, ARITIES[name].most) for name, build in _BUILDERS.items()
 }

@@ -1,37 +1,28 @@
-"""What an expression may grow to, checked before SymPy computes it, and the refusals in one line."""
+"""What an expression may grow to, checked before SymPy computes it."""
 
 from __future__ import annotations
 
-from typing import NoReturn
+from fractions import Fraction
 
 import sympy
-from sympy import Expr, Integer, Rational, log
+from sympy import Expr, Rational, log
 
-from theory.errors import InputError
-
-LARGEST_EXPONENT = 1000
-MOST_BITS = 4096
-MOST_BITS_UNDER_A_ROOT = 512
-LARGEST_CONSTANT_ARGUMENT = 2000
+from theory.grammar.sizes import (
+    LARGEST_CONSTANT_ARGUMENT,
+    LARGEST_EXPONENT,
+    bounded_exponent,
+    bounded_number,
+    huge_exponential,
+    refuse,
+)
 
 _GROWING = (sympy.exp, sympy.sinh, sympy.cosh)
-
-
-def shown(text: object) -> str:
-    """``text`` as it arrived, cut to a length that fits one line."""
-    quoted = repr(text)
-    return quoted if len(quoted) <= 60 else quoted[:57] + "..."
-
-
-def refuse(text: object, problem: str, advice: str) -> NoReturn:
-    """Raise the one-line InputError: what arrived, what is wrong with it, what to try."""
-    raise InputError(f"{shown(text)}: {problem}; {advice}")
 
 
 def bounded_power(text: str, base: Expr, exponent: Expr) -> None:
     """Refuse a power whose exact value, or whose exponent, would be too large to work with."""
     if isinstance(exponent, Rational):
-        _bounded_exponent(text, base, exponent)
+        _exponent(text, base, exponent)
     elif base == sympy.E:
         bounded_argument(text, sympy.exp, exponent)
     elif base.free_symbols or exponent.free_symbols:
@@ -47,7 +38,7 @@ def bounded_argument(text: str, function: object, argument: Expr) -> None:
     if function not in _GROWING:
         return
     if not argument.free_symbols and _size(text, argument) > LARGEST_CONSTANT_ARGUMENT:
-        refuse(text, "the exponential of a huge number", f"keep exponents below {LARGEST_CONSTANT_ARGUMENT}")
+        huge_exponential(text)
     _bounded_logarithms(text, argument)
 
 
@@ -56,8 +47,7 @@ def bounded_result(text: str, value: Expr) -> Expr:
     if value in (sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
         refuse(text, "a part of it is infinite or undefined, as 1/0 is", "keep every part finite")
     if isinstance(value, Rational):
-        if max(value.p.bit_length(), value.q.bit_length()) > MOST_BITS:
-            refuse(text, "a number is too large", f"keep exact numbers below {MOST_BITS} bits")
+        bounded_number(text, max(value.p.bit_length(), value.q.bit_length()))
     elif not value.free_symbols:
         _size(text, value)
     return value
@@ -70,16 +60,10 @@ def vanishes(value: Expr) -> bool:
     return bool(abs(value.evalf(5, maxn=100)) < Rational(1, 10**50))
 
 
-def _bounded_exponent(text: str, base: Expr, exponent: Rational) -> None:
-    largest = max(abs(exponent.p), exponent.q)
+def _exponent(text: str, base: Expr, exponent: Rational) -> None:
     powers = [abs(power.exp) for power in base.atoms(sympy.Pow) if isinstance(power.exp, Rational)]
-    if largest * max(powers, default=Integer(1)) > LARGEST_EXPONENT:
-        refuse(text, "an exponent is too large", f"keep exponents at most {LARGEST_EXPONENT} in size")
-    bits = _bits(base)
-    if bits * abs(exponent) > MOST_BITS:
-        refuse(text, "a power of numbers is too large", f"keep exact numbers below {MOST_BITS} bits")
-    if exponent.q > 1 and bits > MOST_BITS_UNDER_A_ROOT:
-        refuse(text, "a root of a huge number", f"keep roots of numbers below {MOST_BITS_UNDER_A_ROOT} bits")
+    inner = max(powers, default=Rational(1))
+    bounded_exponent(text, _bits(base), Fraction(exponent.p, exponent.q), Fraction(inner.p, inner.q))
 
 
 def _bounded_logarithms(text: str, exponent: Expr) -> None:

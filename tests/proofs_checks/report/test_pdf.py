@@ -48,7 +48,7 @@ def test_without_latex_one_line_says_how_to_get_one(monkeypatch, tmp_path):
 
 
 def test_missing_folder_is_refused(tmp_path):
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="there is no folder"):
         pdf.write(page("reason"), tmp_path / "nowhere" / "page.pdf")
 
 
