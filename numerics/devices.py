@@ -6,36 +6,24 @@ seed, gain a factor of 2 to 4 from an explicit ``chunk`` of 16.) A GPU wants as 
 its memory holds.
 """
 
-import os
 from typing import Final
 
 import jax
 from jax import lax
 
+from numerics.memory import free_bytes
+
 # Accelerators multiply float32 matrices in reduced precision by default (relative error near 1e-3).
 PRECISION: Final = lax.Precision.HIGHEST
 
-_FALLBACK_MEMORY: Final = 4 * 2**30
-
 
 def available_bytes(device: jax.Device) -> int:
-    """Bytes that a computation may plan with on this device: half of what the device reports as free.
+    """Bytes that a computation may plan with on this device: half of what is free.
 
     The other half is left to compiler temporaries, which differ between a single and a batched program,
     and to other arrays of the caller.
     """
-    if device.platform == "cpu":
-        return _host_bytes() // 2
-    statistics = device.memory_stats() or {}
-    limit = int(statistics.get("bytes_limit", _FALLBACK_MEMORY))
-    return (limit - int(statistics.get("bytes_in_use", 0))) // 2
-
-
-def _host_bytes() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not every platform reports its free pages
-        return _FALLBACK_MEMORY
+    return free_bytes(device) // 2
 
 
 def maps_one_by_one(device: jax.Device) -> bool:

@@ -4,11 +4,15 @@ Each device runs the same program over its share of the keys: a loop over batche
 key at a time where that is fastest (CPU) and ``b`` side by side where it is not (see
 ``numerics.devices``). The number of keys is data of the program, not part of its shape, so a second call
 with more keys compiles nothing.
+
+Memory is a prediction before it is a failure: a program that the compiler reports to need more than is free
+is not launched but halved, first in the keys side by side, then in the keys of one call. So is one that the
+device refuses all the same. ``OutOfMemory`` is raised when a single key does not fit.
 """
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +22,14 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Int, Key, PyTree
 
 from numerics.devices import available_bytes, maps_one_by_one
+from numerics.memory import OutOfMemory, free_bytes
 
 Experiment = Callable[[Array], Any]
 
 _AXIS: Final = "seeds"
 _MOST_KEYS: Final = 1024  # keys of one call on one device; a bound on what an interrupt has to wait for
 _BUFFER_BYTES: Final = 2**27  # results of one call on one device
+_SMALL_BYTES: Final = 2**26  # asking what is free takes longer than a program of this size
 _UNKNOWN_BYTES: Final = 2**28  # assumed need of a key where the compiler does not report it
 
 
@@ -54,6 +60,8 @@ def map_seeds(
 
     Compiled once per function *object* (or per equal ``functools.partial`` with hashable arguments), chunk
     and set of devices: pass the same object again rather than a new lambda.
+
+    Raises OutOfMemory, before anything is launched, where one key alone needs more than is free.
     """
     if keys.shape[0] == 0:
         raise ValueError("there are no keys to map over; give at least one (seed_keys with count >= 1)")
@@ -62,13 +70,18 @@ def map_seeds(
     devices = tuple(jax.local_devices())
     recipe = _Cached(function)
     batch = chunk or _batch_size(recipe, devices, keys.shape[0])
-    capacity = _capacity(recipe, batch)
-    program = _program(recipe, devices, batch, capacity)
-    parts = [
-        _collect(program(part_keys, counts), counts)
-        for part_keys, counts in _shares(keys, len(devices), capacity)
-    ]
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    plan = _fitted(recipe, devices, _Plan(batch, _capacity(recipe, batch)))
+    while True:
+        try:
+            return _mapped(_program(recipe, devices, *plan), keys, len(devices), plan.capacity)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            smaller = plan.halved()
+            if smaller is None:
+                alone = _bytes_needed(recipe, devices, 1, 1)
+                raise OutOfMemory(alone, free_bytes(devices[0])) from error
+            plan = smaller
 
 
 @partial(jax.jit, static_argnames="count")
@@ -76,6 +89,20 @@ def _folded_range(stream: Array, start: Array, count: int) -> Array:
     return jax.vmap(lambda offset: jax.random.fold_in(stream, start + offset))(
         jnp.arange(count, dtype=jnp.uint32)
     )
+
+
+class _Plan(NamedTuple):
+    """Keys computed side by side, and keys of one call, on one device."""
+
+    batch: int
+    capacity: int
+
+    def halved(self) -> "_Plan | None":
+        """Half of the batch, or of the call where the batch is one key; None where both are."""
+        if self.batch > 1:
+            half = self.batch // 2
+            return _Plan(half, self.capacity // half * half)
+        return _Plan(1, self.capacity // 2) if self.capacity > 1 else None
 
 
 class _Cached:
@@ -132,6 +159,36 @@ def _batch_size(recipe: _Cached, devices: tuple[jax.Device, ...], count: int) ->
     return min(wanted, _MOST_KEYS, 1 << (affordable.bit_length() - 1))
 
 
+def _fitted(recipe: _Cached, devices: tuple[jax.Device, ...], plan: _Plan) -> _Plan:
+    """This plan, or the first of its halves that fits into what is free now."""
+    while (needed := _bytes_needed(recipe, devices, *plan)) > _SMALL_BYTES:
+        free = free_bytes(devices[0])
+        if needed <= free:
+            break
+        smaller, alone = plan.halved(), _bytes_needed(recipe, devices, 1, 1)
+        if smaller is None or alone > free:
+            raise OutOfMemory(alone, free)
+        plan = smaller
+    return plan
+
+
+@lru_cache(maxsize=256)
+def _bytes_needed(recipe: _Cached, devices: tuple[jax.Device, ...], batch: int, capacity: int) -> int:
+    """Predicted peak of one call on one device; 0 where the compiler does not report it.
+
+    The compiled program is kept by JAX: the call itself compiles nothing.
+    """
+    slots = len(devices) * capacity
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0, impl="threefry2x32"), slots))
+    counts = jax.eval_shape(lambda: jnp.zeros(len(devices), jnp.int32))
+    program: Any = _program(recipe, devices, batch, capacity)
+    analysis = program.lower(keys, counts).compile().memory_analysis()
+    if analysis is None:
+        return 0
+    parts = (analysis.argument_size_in_bytes, analysis.output_size_in_bytes, analysis.temp_size_in_bytes)
+    return sum(parts) - analysis.alias_size_in_bytes
+
+
 def _capacity(recipe: _Cached, batch: int) -> int:
     """Keys of one call on one device: a multiple of the batch, bounded by count and by result bytes."""
     shapes = jax.tree.leaves(_result_shapes(recipe))
@@ -171,6 +228,18 @@ def _program(
             check_vma=False,
         )
     )
+
+
+def _mapped(
+    program: Callable[[Array, np.ndarray], PyTree],
+    keys: Key[Array, " count"],
+    devices: int,
+    capacity: int,
+) -> PyTree[np.ndarray]:
+    parts = [
+        _collect(program(part_keys, counts), counts) for part_keys, counts in _shares(keys, devices, capacity)
+    ]
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 def _evaluate(function: Experiment, keys: Array) -> PyTree:

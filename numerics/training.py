@@ -5,9 +5,14 @@
 An optimizer holds its static choices; ``init`` makes a state and ``step`` returns the next state with its
 diagnostics beside it. ``train`` knows nothing but these two functions, so a user's own optimizer is any
 object that has them.
+
+A training that leaves the finite numbers costs nothing to notice, since its results are not finite either;
+``divergences`` finds the step by running it once more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -18,6 +23,8 @@ from jax import Array, lax
 from jaxtyping import Float, Int, Key, PyTree
 
 from numerics.data import Data
+
+_report: ContextVar[Callable[[Array], None] | None] = ContextVar("report", default=None)
 
 Loss = Callable[..., Array]  # loss(parameters), or loss(parameters, batch) where there are batches
 
@@ -137,8 +144,8 @@ def train(
 
     ``observe(parameters)`` is any function of the parameters whose values are stacked in
     ``trajectory.observations``; loss and gradient norm are recorded in any case. Pure and traceable: map
-    it over seeds with ``numerics.ensembles.map_seeds``. Raises ValueError unless ``record_every`` divides
-    ``steps``.
+    it over seeds with ``numerics.ensembles.map_seeds``. Within ``divergences`` the first step that is not
+    finite is reported as well. Raises ValueError unless ``record_every`` divides ``steps``.
     """
     if steps < 0 or record_every < 1 or steps % record_every:
         raise ValueError(f"steps is {steps} and record_every {record_every}; steps must be a multiple of it")
@@ -151,10 +158,53 @@ def train(
         after, diagnostics = lax.scan(single, state, length=record_every)
         return after, (jax.tree.map(lambda values: values[0], diagnostics), observation)
 
+    if (report := _report.get()) is not None:
+        jax.debug.callback(report, first_not_finite(loss, optimizer, parameters, steps))
     records = steps // record_every
     final, (diagnostics, observations) = lax.scan(block, optimizer.init(parameters), length=records)
     iterations = record_every * jnp.arange(records)
     return final, Trajectory(iterations, diagnostics, observations)
+
+
+def first_not_finite(loss: Loss, optimizer: Optimizer, parameters: PyTree, steps: int) -> Int[Array, ""]:
+    """The first iteration whose loss or gradient norm is NaN or infinite; -1 if there is none.
+
+    ``steps`` if only the final parameters are not finite.
+    """
+
+    def single(carried: tuple[State, Array], _: None) -> tuple[tuple[State, Array], None]:
+        state, first = carried
+        after, diagnostics = optimizer.step(loss, state)
+        lost = ~jnp.all(jnp.isfinite(jnp.stack(jnp.broadcast_arrays(*diagnostics))))
+        return (after, jnp.where((first < 0) & lost, state.iteration, first)), None
+
+    start = (optimizer.init(parameters), jnp.full((), -1, jnp.int32))
+    (final, first), _ = lax.scan(single, start, length=steps)
+    ended = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(final.parameters)])
+    return jnp.where((first < 0) & ~jnp.all(ended), jnp.int32(steps), first)
+
+
+@contextmanager
+def divergences() -> Iterator[list[int]]:
+    """The first step of every training within the block that is not finite, filled in when the block ends.
+
+    Every compiled program is forgotten before and after: what is traced inside carries a report to the host
+    and must not be used outside, nor a program without it inside.
+    """
+    found: list[int] = []
+    _forget_programs()
+    token = _report.set(lambda first: found.append(int(first)))
+    try:
+        yield found
+        jax.effects_barrier()  # type: ignore[no-untyped-call]
+    finally:
+        _report.reset(token)
+        _forget_programs()
+    found[:] = [first for first in found if first >= 0]
+
+
+def _forget_programs() -> None:
+    jax.clear_caches()  # type: ignore[no-untyped-call]
 
 
 def _descended(state: State, gradient: PyTree, step_size: float | Array) -> State:

@@ -9,6 +9,7 @@ import pytest
 
 from numerics import ensembles
 from numerics.ensembles import map_seeds, seed_keys
+from numerics.memory import OutOfMemory
 
 
 def experiment(key, size=3, scale=1.0):
@@ -119,6 +120,66 @@ def test_predicted_bytes_cover_the_arrays_of_a_seed():
     predicted = ensembles.bytes_per_seed(ensembles._Cached(large))
     # One float64 array at least; a handful at most.
     assert 800_000 <= predicted <= 8_000_000
+
+
+def sorting(key, count):
+    return jnp.sum(jnp.sort(jax.random.normal(key, (count,))))
+
+
+def test_what_cannot_fit_is_refused_before_it_is_launched(monkeypatch):
+    def launched(*arguments):
+        raise AssertionError("launched")
+
+    monkeypatch.setattr(ensembles, "_mapped", launched)
+    with pytest.raises(OutOfMemory, match=r"^needs \d{5}\.\d GiB, \d+\.\d GiB are free$") as refused:
+        map_seeds(partial(sorting, count=2**42), seed_keys(0, count=4))
+    assert refused.value.needed >= 8 * 2**42  # one float64 array at least
+
+
+def test_batches_are_halved_until_the_prediction_fits(accelerator, monkeypatch):
+    monkeypatch.setattr(ensembles, "available_bytes", lambda device: 2**60)
+    recipe = ensembles._Cached(partial(sorting, count=2**20))  # 8 MiB an array
+    devices = tuple(jax.local_devices()[:1])
+    wanted = ensembles._Plan(16, 1024)
+    assert ensembles._fitted(recipe, devices, wanted) == wanted
+    needs = [ensembles._bytes_needed(recipe, devices, batch, 1024) for batch in (16, 8, 4)]
+    assert needs[0] > needs[1] > needs[2] >= 4 * 8 * 2**20
+    monkeypatch.setattr(ensembles, "free_bytes", lambda device: needs[2])
+    assert ensembles._fitted(recipe, devices, wanted) == (4, 1024)
+    assert ensembles._Plan(5, 15).halved() == (2, 14)  # whole batches
+    assert ensembles._Plan(1, 5).halved() == (1, 2)
+    assert ensembles._Plan(1, 1).halved() is None
+
+
+def test_a_device_that_runs_out_of_memory_is_asked_for_less(accelerator, monkeypatch):
+    keys, asked, mapped = seed_keys(0, count=11), [], ensembles._mapped
+    expected = map_seeds(experiment, keys, chunk=1)
+
+    def scarce(program, keys, devices, capacity):
+        asked.append(capacity)
+        if len(asked) < 4:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 3 bytes")
+        return mapped(program, keys, devices, capacity)
+
+    monkeypatch.setattr(ensembles, "_mapped", scarce)
+    # 4 side by side, 2, one, and one in calls of half the length.
+    assert_equal(map_seeds(experiment, keys, chunk=4), expected, tolerance=1e-14)
+    assert asked == [1024, 1024, 1024, 512]
+
+
+def test_a_key_that_runs_out_of_memory_all_the_same_is_named(monkeypatch):
+    monkeypatch.setattr(ensembles, "free_bytes", lambda device: 2**70)  # a prediction that errs
+    with pytest.raises(OutOfMemory, match="needs"):
+        map_seeds(partial(sorting, count=2**42), seed_keys(0, count=2))
+
+
+def test_other_errors_of_the_device_pass_through(monkeypatch):
+    def broken(*arguments):
+        raise jax.errors.JaxRuntimeError("INTERNAL: broken")
+
+    monkeypatch.setattr(ensembles, "_mapped", broken)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="broken"):
+        map_seeds(experiment, seed_keys(0, count=2))
 
 
 SHARDED = """

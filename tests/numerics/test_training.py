@@ -7,9 +7,18 @@ import optax
 import pytest
 
 from numerics.data import Data, gaussian_teacher
+from numerics.ensembles import map_seeds, seed_keys
 from numerics.gradient_flow import gradient_flow
 from numerics.losses import empirical_loss
-from numerics.training import Batches, GradientDescent, Optax, StochasticGradientDescent, train
+from numerics.training import (
+    Batches,
+    GradientDescent,
+    Optax,
+    StochasticGradientDescent,
+    divergences,
+    first_not_finite,
+    train,
+)
 
 
 def linear(theta, x):
@@ -138,3 +147,46 @@ def test_optax_with_batches_decreases_the_loss():
 def test_records_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="steps is 10 and record_every 3"):
         train(jnp.sum, GradientDescent(0.1), jnp.ones(2), 10, record_every=3)
+
+
+def diverging(key, step_size=11.0):
+    """theta_k = (1 - step_size)^k theta_0 under theta^2/2, with theta_0 uniform on [1, 2]."""
+    start = jax.random.uniform(key, (), minval=1.0, maxval=2.0)
+    final, _ = train(lambda theta: theta**2 / 2, GradientDescent(step_size), start, 400, record_every=100)
+    return final.parameters
+
+
+def overflow(key):
+    """The first k with theta_k^2 beyond the doubles, in integers: 100^k theta_0^2 >= 2^1024."""
+    numerator, denominator = float(jax.random.uniform(key, (), minval=1.0, maxval=2.0)).as_integer_ratio()
+    return next(k for k in range(200) if 100**k * numerator**2 >= 2**1024 * denominator**2)
+
+
+@pytest.mark.parametrize("wrapped", [lambda f: f, jax.jit], ids=["plain", "jitted by its author"])
+def test_the_first_step_that_is_not_finite_is_found_by_running_again(wrapped):
+    keys, function = seed_keys(0, count=6), wrapped(diverging)
+    assert not np.any(np.isfinite(map_seeds(function, keys)))
+    with divergences() as found:
+        map_seeds(function, keys)
+    expected = [overflow(key) for key in keys]
+    assert sorted(found) == sorted(expected)
+    assert len(set(expected)) > 1
+    # Nothing of it stays in the compiled programs.
+    map_seeds(function, keys)
+    assert sorted(found) == sorted(expected)
+
+
+def test_a_training_that_stays_finite_reports_nothing():
+    with divergences() as found:
+        map_seeds(partial(diverging, step_size=0.5), seed_keys(0, count=3))
+    assert found == []
+
+
+def test_parameters_may_be_lost_in_the_last_step_alone():
+    def cliff(theta):
+        return jnp.sum(1e150 * theta)
+
+    steps = partial(first_not_finite, cliff, GradientDescent(1e200), jnp.ones(2))
+    assert int(steps(0)) == -1
+    assert int(steps(1)) == 1
+    assert int(steps(5)) == 1
