@@ -8,13 +8,14 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
+from proofs_checks import signals
 from proofs_checks.commands import screening
 from proofs_checks.report.files import require_folder, write_whole
-from theory.errors import BallsUnavailable, InputError
+from theory.errors import InputError, NotRun
 from theory.printing.visible import one_line, visible, visible_json
 
 _OPTIONS = ("profile", "seed", "store", "fresh", "progress")
@@ -45,17 +46,30 @@ StoreFile = Annotated[
 
 
 def main() -> None:
-    """Run the command line; refuse bad input in one line with exit code 2, say what was not run with 3."""
+    """Run the command line; whatever ends it early is one line on stderr and an exit code.
+
+    2 for bad input, 3 for what this machine could not run or not to the end, 130 and 143 for signals.
+    """
     # Importing SymPy makes a million lasting objects; looking through them time and again takes 0.2 s.
     gc.set_threshold(200_000)
     try:
-        app(standalone_mode=True)
+        with signals.clean_end():
+            app(standalone_mode=True)
     except InputError as error:
-        print(f"provenet: {one_line(str(error))}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except BallsUnavailable as missing:
-        print(f"provenet: not run: {missing}", file=sys.stderr)
-        sys.exit(UNDECIDED)
+        _stop(str(error), BAD_INPUT)
+    except NotRun as failure:
+        _stop(f"not run: {failure}", UNDECIDED)
+    except MemoryError as failure:
+        _stop(f"not run: out of memory: {failure or 'no more was to be had'}", UNDECIDED)
+    except OSError as failure:
+        _stop(f"not run: the system failed: {failure}", UNDECIDED)
+    except signals.Interrupted as end:
+        _stop(f"{end}; {signals.how_to_continue(sys.argv[1:])}", end.exit_code)
+
+
+def _stop(reason: str, code: int) -> NoReturn:
+    print(f"provenet: {one_line(reason)}", file=sys.stderr)
+    sys.exit(code)
 
 
 def emit(text: str, output: Path | None = None) -> None:

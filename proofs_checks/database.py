@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from proofs_checks.salvage import carry_over, is_damage, set_aside
-from theory.errors import InputError
+from theory.errors import InputError, NotRun
 
 APPLICATION = 0x70726F76  # "prov"
 SCHEMA = 2
@@ -38,7 +38,7 @@ _TABLES = (
 )
 
 
-class StoreError(InputError):
+class StoreError(NotRun):
     """The store cannot be read or written: a full disk, missing permission, a lock that is not released."""
 
 

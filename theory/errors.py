@@ -9,5 +9,9 @@ class OutsideClass(InputError):
     """A valid expression that lies outside the class an engine can treat; names the offending part."""
 
 
-class BallsUnavailable(RuntimeError):
+class NotRun(RuntimeError):
+    """Good input that could not be run, or not to the end, where it was given: nothing is decided by it."""
+
+
+class BallsUnavailable(NotRun):
     """python-flint is not installed: nothing can be certified."""

@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from proofs_checks import signals
 from theory.printing.prose import to_text
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def progress() -> Iterator[Watch]:
         tasks: dict[str, int] = {}
 
         def watch(theorem: str, doing: str, finished: int, steps: int) -> None:
+            signals.check()
             if theorem not in tasks:
                 tasks[theorem] = display.add_task(theorem, total=steps)
             display.update(
