@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from typing import Any
 
+from proofs_checks.documents import Fields, read_json
 from proofs_checks.observation import Observation
 from proofs_checks.verdict import Verdict
 from theory.errors import InputError
@@ -92,20 +93,18 @@ class Certificate:
         """The certificate of a document; raises InputError where it is another format or was changed."""
         body = {name: value for name, value in document.items() if name != "digest"}
         if body.get("format") != FORMAT or body.get("version") != VERSION:
-            raise InputError(f"not a {FORMAT} of version {VERSION}: {document.get('format')!r}")
-        if digest_of(body) != document.get("digest"):
-            raise InputError("the certificate was changed: its digest does not match its content")
+            raise InputError(f"not a {FORMAT} of version {VERSION}: {str(document.get('format'))[:60]!r}")
         try:
-            return _from_body(body)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"the certificate lacks or misuses a field: {error}") from error
+            digest = digest_of(body)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InputError(f"the certificate is no JSON document: {error}") from None
+        if digest != document.get("digest"):
+            raise InputError("the certificate was changed: its digest does not match its content")
+        return _from_body(body)
 
     @classmethod
     def from_json(cls, text: str) -> Certificate:
-        try:
-            document = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise InputError(f"a certificate is a JSON document: {error}") from error
+        document = read_json(text, "a certificate")
         if not isinstance(document, dict):
             raise InputError(f"a certificate is a JSON object, got {type(document).__name__}")
         return cls.from_dict(document)
@@ -128,29 +127,62 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _number(value: Any) -> float:
-    return float(value)
+def _fields(value: object, kind: type, what: str, *more: str) -> Fields:
+    return Fields(value, {field.name for field in fields(kind)} | set(more), what)
 
 
-def _observation(body: Mapping[str, Any]) -> Observation:
-    numbers = ("estimate", "standard_error", "skewness", "minimum", "maximum")
-    first, last = body["seeds"]
-    fields: dict[str, Any] = {**body, **{name: _number(body[name]) for name in numbers}}
-    fields["seeds"] = (first, last)
-    fields["summary"] = {name: _number(value) for name, value in body["summary"].items()}
-    return Observation(**fields)
+def _verdict(value: object) -> Verdict:
+    body = _fields(value, Verdict, "a verdict")
+    outcome: Any = body.text("outcome")  # which Verdict checks
+    return Verdict(outcome, body.text("cause"), body.number("alpha"), body.number("beta"))
 
 
-def _point(body: Mapping[str, Any]) -> JudgedPoint:
-    tuples = {name: tuple(body[name]) for name in ("predicted", "upper", "margin", "resolution", "outcomes")}
-    observations = tuple(map(_observation, body["observations"]))
-    fields: dict[str, Any] = {**body, **tuples, "observations": observations}
-    fields["verdict"] = Verdict(**body["verdict"])
-    return JudgedPoint(**fields)
+def _observation(value: object) -> Observation:
+    body = _fields(value, Observation, "an observation")
+    seeds = body.counts("seeds")
+    if len(seeds) != 2:
+        raise InputError(f"an observation lacks or misuses a field: seeds has {len(seeds)} entries")
+    return Observation(
+        component=body.count("component"),
+        stage=body.count("stage"),
+        look=body.count("look"),
+        estimate=body.number("estimate"),
+        standard_error=body.number("standard_error"),
+        count=body.count("count"),
+        seeds=(seeds[0], seeds[1]),
+        skewness=body.number("skewness"),
+        minimum=body.number("minimum"),
+        maximum=body.number("maximum"),
+        summary=body.named_numbers("summary"),
+    )
 
 
-def _from_body(body: Mapping[str, Any]) -> Certificate:
-    fields = {name: value for name, value in body.items() if name not in ("format", "version")}
-    fields["points"] = tuple(map(_point, body["points"]))
-    fields["verdict"] = Verdict(**body["verdict"])
-    return Certificate(**fields)
+def _point(value: object) -> JudgedPoint:
+    body = _fields(value, JudgedPoint, "a grid point")
+    columns = (body.numbers("predicted"), body.numbers("margin"), body.numbers("resolution"))
+    upper, outcomes = body.optional_numbers("upper"), body.texts("outcomes")
+    if len({len(column) for column in (*columns, upper, outcomes)}) != 1:
+        raise InputError("a grid point lacks or misuses a field: its checks have figures of unequal number")
+    return JudgedPoint(
+        parameters=body.mapping("parameters"),
+        predicted=columns[0],
+        upper=upper,
+        margin=columns[1],
+        resolution=columns[2],
+        outcomes=outcomes,
+        verdict=_verdict(body.mapping("verdict")),
+        observations=tuple(map(_observation, body.items("observations"))),
+    )
+
+
+def _from_body(value: object) -> Certificate:
+    body = _fields(value, Certificate, "the certificate", "format", "version")
+    words = ("theorem", "claim", "statement", "expected", "reason", "comparator", "seal")
+    return Certificate(
+        **{name: body.text(name) for name in words},
+        design=body.mapping("design"),
+        points=tuple(map(_point, body.items("points"))),
+        verdict=_verdict(body.mapping("verdict")),
+        seed=body.seed("seed"),
+        seconds=body.number("seconds"),
+    )
