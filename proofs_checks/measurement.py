@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -38,25 +40,44 @@ class Measurement:
     def run(self, stream: Stream, start: int, stop: int) -> Values:
         """Values (stop - start, columns) for the seeds ``start``, ..., ``stop - 1`` of a stream.
 
-        Raises InvalidMeasurement, with the cause, for an exception, a wrong shape or a wrong type.
+        Raises InvalidMeasurement, with the cause, for an exception, a wrong shape, a wrong type or values
+        that are not finite.
         """
+        everything = slice(None)
         try:
-            raw = self._raw(stream, start, stop)
+            raw = self._raw(stream, start, stop, everything)
         except Exception as error:
             raise InvalidMeasurement(_cause(error)) from error
-        return _checked(raw, stop - start, self._columns)
+        values = _checked(raw, stop - start, self._columns)
+        lost = np.flatnonzero(~np.all(np.isfinite(values), axis=1))
+        if lost.size:
+            since = self._step_of_loss(stream, start, stop, lost)
+            raise InvalidMeasurement(
+                f"{lost.size} of {len(values)} values are not finite (NaN or infinite){since}"
+            )
+        return values
 
-    def _raw(self, stream: Stream, start: int, stop: int) -> Any:
+    def _raw(self, stream: Stream, start: int, stop: int, chosen: Any) -> Any:
         if isinstance(self._experiment, OnHost):
-            seeds = host_seeds(stream, start, stop)
+            seeds = np.array(host_seeds(stream, start, stop))[chosen].tolist()
             return [self._experiment.function(seed, **self._parameters) for seed in seeds]
         from numerics.ensembles import map_seeds
 
-        keys = seed_range(stream, start, stop)
+        keys = seed_range(stream, start, stop)[chosen]
         if isinstance(self._experiment, Batched):
             return self._experiment.function(keys, **self._parameters)
         assert self._function is not None
         return map_seeds(self._function, keys)
+
+    def _step_of_loss(self, stream: Stream, start: int, stop: int, lost: NDArray[np.intp]) -> str:
+        """From which step on trainings are not finite: those of the lost seeds are run once more."""
+        if "numerics.training" not in sys.modules:  # then nothing was trained with it
+            return ""
+        from numerics.training import divergences
+
+        with divergences() as steps, contextlib.suppress(Exception):
+            self._raw(stream, start, stop, lost)
+        return f", their training from step {min(steps)} on" if steps else ""
 
 
 def host_seeds(stream: Stream, start: int, stop: int) -> list[int]:
@@ -87,7 +108,7 @@ def _bind(experiment: Any, parameters: Mapping[str, Any]) -> Any:
 def _cause(error: Exception) -> str:
     text = " ".join(str(error).split())[:300]
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower():
-        return f"out of memory: {text}"
+        return f"out of memory: {text or 'the experiment asked for more than there is'}"
     return f"the experiment raised {type(error).__name__}: {text}"
 
 
@@ -100,6 +121,10 @@ def _checked(raw: Any, count: int, columns: int) -> Values:
         raise InvalidMeasurement(f"the values of the seeds differ in shape: {error}") from error
     if found.dtype.kind not in "biuf":
         raise InvalidMeasurement(f"the values must be real numbers, got {found.dtype}")
+    if found.dtype.kind == "f" and found.dtype.itemsize < 8:
+        raise InvalidMeasurement(
+            f"the values are {found.dtype}: verdicts are computed in float64, so measure in float64"
+        )
     shapes = ((count, columns), (count,)) if columns == 1 else ((count, columns),)
     if found.shape not in shapes:
         wanted = " or ".join(map(str, shapes))
