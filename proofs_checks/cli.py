@@ -44,6 +44,10 @@ StoreFile = Annotated[
     Path | None, typer.Option(help="Keep finished measurements in this file and continue from it.")
 ]
 
+CertificateFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the certificates to this file, for provenet check.")
+]
+
 
 def main() -> None:
     """Run the command line; whatever ends it early is one line on stderr and an exit code.
@@ -164,6 +168,7 @@ def verify(
     store: StoreFile = None,
     fresh: Annotated[bool, typer.Option(help="Repeat measurements that the store holds.")] = False,
     details: Annotated[bool, typer.Option(help="Print every claim with its numbers.")] = False,
+    certificates: CertificateFile = None,
     as_json: Json = False,
 ) -> None:
     """Derive, measure and judge.
@@ -172,7 +177,9 @@ def verify(
     nothing is refuted.
     """
     given = settings(set_)
+    require_folder(certificates)
     screening.settings(theorems or (), given)
+    from proofs_checks.commands.check import write as write_certificates
     from proofs_checks.report import terminal
     from proofs_checks.run import verify as run
 
@@ -186,6 +193,8 @@ def verify(
             progress=watch,
             **given,
         )
+    if certificates is not None:
+        write_certificates([claim.certificate for claim in report.claims], certificates)
     if as_json:
         emit_json(report.to_dict())
     else:
@@ -268,6 +277,25 @@ def approximate(
     if output is not None:
         emit_json(result.network_document(), output)
     _print(result, "json" if as_json else "text", None)
+    sys.exit(EXPECTED if result.holds else UNEXPECTED)
+
+
+@app.command(epilog="Example: provenet check certificates.json")
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Certificates as JSON, or a store.")],
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Check certificates again.
+
+    From their own figures, without the theorem or the experiment; the file is only read. Exit code 0 if every
+    certificate holds, 1 if one does not, 2 if there is none.
+    """
+    from proofs_checks.commands.check import run
+
+    require_folder(output)
+    result = run(file)
+    _print(result, "json" if as_json else "text", output)
     sys.exit(EXPECTED if result.holds else UNEXPECTED)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from proofs_checks.salvage import carry_over, is_damage, set_aside
+from proofs_checks.salvage import StrangeLayout, carry_over, harden, is_damage, set_aside
 from theory.errors import InputError, NotRun
 
 APPLICATION = 0x70726F76  # "prov"
@@ -67,6 +67,28 @@ def connect(path: Path | None, notes: list[str]) -> sqlite3.Connection:
     return renew(path, notes)
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a store without changing anything in its folder. Raises InputError for what is no intact store."""
+    _check_file(path, [])
+    # Without a journal nothing but the file itself has to be read, and SQLite need not create one.
+    journal = path.with_name(path.name + "-wal")
+    quiet = "" if journal.exists() and journal.stat().st_size else "&immutable=1"
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{quiet}", uri=True, isolation_level=None)
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
+    try:
+        harden(connection)
+        _check_owner(connection, path)
+        if _owner(connection) != APPLICATION:
+            raise InputError(f"{path} is an empty database: it holds no certificate")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise InputError(f"the store {path} is damaged: {error}") from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def renew(path: Path, notes: list[str]) -> sqlite3.Connection:
     """Move a damaged file aside and carry its intact rows over into a new one."""
     aside = set_aside(path)
@@ -105,6 +127,7 @@ def _prepare(connection: sqlite3.Connection, path: Path | None) -> sqlite3.Conne
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     try:
         connection.execute(f"PRAGMA busy_timeout = {1000 * _WAIT_SECONDS:.0f}")
+        harden(connection)
         _check_owner(connection, path)
         if path is not None and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode = WAL")
@@ -134,6 +157,12 @@ def _check_owner(connection: sqlite3.Connection, path: Path | None) -> None:
             f"the store {path} has layout {version}, this version of provenet writes layout {SCHEMA}: "
             "give another file"
         )
+    if owner == APPLICATION:
+        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        found, tables_made = {row[0] for row in rows}, {one for one in _TABLES if "CREATE TABLE" in one}
+        if not tables_made <= found <= set(_TABLES):
+            # A trigger or a view of somebody else's would run inside our own statements.
+            raise StrangeLayout("its layout is not the one of a store")
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:

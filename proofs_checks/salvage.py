@@ -9,6 +9,7 @@ from typing import Any
 
 # Extended code of "disk I/O error" when the file ends before the page does.
 _SHORT_READ = 522
+_LARGEST_VALUE = 2**27  # bytes of one cell, 16 million values
 _SMALLEST_ROW = 64  # bytes: bounds the row numbers that a file of a given size can hold
 
 _COLUMNS = {
@@ -19,8 +20,14 @@ _COLUMNS = {
 }
 
 
+class StrangeLayout(sqlite3.DatabaseError):
+    """The file has tables, views or triggers that no store has."""
+
+
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite found pages that are not what it wrote."""
+    """Whether SQLite found pages that are not what it wrote, or the layout is not the one of a store."""
+    if isinstance(error, StrangeLayout):
+        return True
     code = getattr(error, "sqlite_errorcode", 0)
     return code == _SHORT_READ or code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -49,14 +56,37 @@ def carry_over(damaged: Path, target: sqlite3.Connection) -> int:
     return saved
 
 
+def harden(connection: sqlite3.Connection) -> None:
+    """What SQLite advises for files of unknown origin: the schema may not compute, reach out or grow."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+
+
+def _is_plain(source: sqlite3.Connection, table: str) -> bool:
+    """Whether a name stands for an ordinary table, whose columns are stored and not computed."""
+    try:
+        row = source.execute("SELECT type, sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        if row is not None and (row[0] != "table" or not str(row[1]).startswith("CREATE TABLE ")):
+            return False
+        columns = source.execute(f"PRAGMA table_xinfo({table})").fetchall()
+    except sqlite3.DatabaseError:
+        return True  # too damaged to tell: every row is tried
+    return all(column[6] == 0 for column in columns)
+
+
 def _rows(damaged: Path, table: str, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     """Rows by number, each looked up on its own, so that a broken page hides no others."""
     source = sqlite3.connect(damaged, isolation_level=None)
     source.text_factory = lambda raw: raw.decode(errors="replace")
     query = f"SELECT {', '.join(columns)} FROM {table} NOT INDEXED WHERE number = ?"
     try:
+        harden(source)
         # Without this SQLite refuses a truncated file as a whole.
         source.execute("PRAGMA writable_schema = ON")
+        if not _is_plain(source, table):
+            return
         for number in range(1, damaged.stat().st_size // _SMALLEST_ROW + 1):
             try:
                 row = source.execute(query, (number,)).fetchone()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from proofs_checks.certificate import Certificate, digest_of
 from proofs_checks.database import StoreError, connect, renew, transaction
+from proofs_checks.documents import read_json
 from proofs_checks.salvage import is_damage
 from theory.errors import InputError
 
@@ -51,8 +52,8 @@ class Store:
     def designs(self) -> dict[str, dict[str, Any]]:
         """Every sealed design whose seal matches its content, by seal."""
         rows = self._read("SELECT seal, document FROM designs", ())
-        found = {seal: json.loads(text) for seal, text in rows}
-        return {seal: document for seal, document in found.items() if digest_of(document) == seal}
+        found = {seal: _intact(text, seal) for seal, text in rows}
+        return {seal: document for seal, document in found.items() if document is not None}
 
     def get(self, name: str) -> Values | None:
         """The values of a finished cell; None where it was not measured, is damaged, or is to be repeated."""
@@ -62,8 +63,9 @@ class Store:
         if not rows:
             return None
         header, payload, digest = rows[0]
-        if _digest(name, header, payload) == digest:
-            return _values(header, payload)
+        values = _values(header, payload) if _digest(name, header, payload) == digest else None
+        if values is not None:
+            return values
         self.notes.append(f"cell {name[:12]} is damaged (checksum) and is measured again")
         self._write(*_retirement(name, "damaged"))
         return None
@@ -169,13 +171,23 @@ def _digest(name: str, header: Any, payload: Any) -> str:
     return sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()
 
 
-def _intact(text: str, digest: str) -> dict[str, Any] | None:
+def _intact(text: object, digest: str) -> dict[str, Any] | None:
     try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+        document = read_json(text)
+    except InputError:
         return None
-    return document if digest_of(document) == digest else None
+    return document if isinstance(document, dict) and digest_of(document) == digest else None
 
 
-def _values(header: str, payload: bytes) -> Values:
-    return np.frombuffer(payload, dtype="<f8").reshape(json.loads(header)["shape"]).astype(np.float64)
+def _values(header: str, payload: bytes) -> Values | None:
+    """The values of a cell; None where the header does not describe the payload."""
+    try:
+        described = read_json(header)
+        rows, columns = described["shape"]
+        fitting = rows * columns * 8 == len(payload) and min(rows, columns) >= 0
+        kinds = {type(rows), type(columns)} == {int} and described["dtype"] == "<f8"
+    except (InputError, KeyError, TypeError, ValueError):
+        return None
+    if not (fitting and kinds):
+        return None
+    return np.frombuffer(payload, dtype="<f8").reshape(rows, columns).astype(np.float64)
