@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
+
+from theory.printing.prose import escape_html
 
 if TYPE_CHECKING:
     from proofs_checks.report.summary import Report
@@ -34,4 +35,4 @@ def table(report: Report) -> str:
 
 def _row(*cells: str, bold: bool) -> str:
     opening, closing = ("<b>", "</b>") if bold else ("", "")
-    return "<tr>" + "".join(f"<td>{opening}{escape(cell)}{closing}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td>{opening}{escape_html(cell)}{closing}</td>" for cell in cells) + "</tr>"

@@ -51,7 +51,8 @@ def _command() -> list[list[str]]:
 
 def _run(command: list[str], folder: Path) -> None:
     # "p": TeX may neither read nor write outside the folder. The fixed date makes equal pages equal files.
-    environment = {**os.environ, "openin_any": "p", "openout_any": "p", "SOURCE_DATE_EPOCH": "0"}
+    guards = {"openin_any": "p", "openout_any": "p", "shell_escape": "f"}
+    environment = {**os.environ, **guards, "SOURCE_DATE_EPOCH": "0"}
     try:
         completed = subprocess.run(
             command,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import proofs_checks
 from proofs_checks.certificate import Certificate
+from theory.printing.visible import visible
 
 if TYPE_CHECKING:
     from theory.derivation import Derivation
@@ -224,7 +225,7 @@ class Report:
             for theorem, claim in self.unexpected
         ]
         if lines:
-            raise UnexpectedVerdict("\n".join(lines))
+            raise UnexpectedVerdict(visible("\n".join(lines)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, in the documented layout."""

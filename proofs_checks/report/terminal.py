@@ -21,6 +21,7 @@ from rich.text import Text
 
 from proofs_checks import signals
 from theory.printing.prose import to_text
+from theory.printing.visible import one_line
 
 if TYPE_CHECKING:
     from proofs_checks.report.listing import Entry
@@ -51,7 +52,12 @@ def progress() -> Iterator[Watch]:
         TextColumn("left", table_column=Column(min_width=4)),
         TimeRemainingColumn(table_column=Column(min_width=7)),
         # Whatever else is on the line, the times stay readable.
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        # No markup: the name of a claim is a name, whatever brackets it has.
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+        ),
     )
     with Progress(
         *columns, console=console, transient=True, expand=True, disable=not console.is_terminal
@@ -61,15 +67,20 @@ def progress() -> Iterator[Watch]:
         def watch(theorem: str, doing: str, finished: int, steps: int) -> None:
             signals.check()
             if theorem not in tasks:
-                tasks[theorem] = display.add_task(theorem, total=steps)
+                tasks[theorem] = display.add_task(one_line(theorem), total=steps)
             display.update(
                 tasks[theorem],  # type: ignore[arg-type]  # rich's TaskID is an int
-                description=f"{theorem}: {doing}",
+                description=one_line(f"{theorem}: {doing}"),
                 completed=finished,
                 total=steps,
             )
 
         yield watch
+
+
+def _words(words: str, style: str = "") -> Text:
+    """Words as they stand: brackets are no markup, and what a terminal would obey is spelled out."""
+    return Text(one_line(words), style)
 
 
 def show(renderable: RenderableType) -> None:
@@ -96,7 +107,7 @@ def catalogue_table(entries: list[Entry]) -> RenderableType:
     table.add_column("controls", justify="right")
     for entry in entries:
         status = Text(entry.status, _STYLES[entry.status])
-        words = (Text(word) for word in (entry.id, entry.title, entry.cite))
+        words = (_words(word) for word in (entry.id, entry.title, entry.cite))
         table.add_row(*words, status, str(entry.claims), str(entry.controls))
     return table
 
@@ -115,7 +126,7 @@ def verdict_table(report: Report, details: bool = False) -> RenderableType:
         parts += [_claims_table(theorem) for theorem in report.theorems]
     parts += [line for theorem in report.theorems for line in _unproved(theorem)]
     parts += [_unexpected(theorem, claim) for theorem, claim in report.unexpected]
-    parts += [Text(note, "yellow") for note in report.notes]
+    parts += [_words(note, "yellow") for note in report.notes]
     parts.append(_conclusion(report))
     return Group(*parts)
 
@@ -125,7 +136,7 @@ def _summary_row(theorem: TheoremReport) -> tuple[RenderableType, ...]:
     kinds = ("proved", "certified", "cited", "open", "not run")
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     return (
-        Text(theorem.id),
+        _words(theorem.id),
         Text(summary, _STYLES[theorem.status]),
         _tally([claim for claim in theorem.claims if not claim.control]),
         _tally([claim for claim in theorem.claims if claim.control]),
@@ -140,7 +151,7 @@ def _tally(claims: list[ClaimReport]) -> Text:
 
 
 def _claims_table(theorem: TheoremReport) -> RenderableType:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=theorem.id, title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_words(theorem.id), title_justify="left")
     table.add_column("claim", min_width=30, overflow="fold")
     for heading in ("comparator", "verdict"):
         table.add_column(heading)
@@ -150,8 +161,8 @@ def _claims_table(theorem: TheoremReport) -> RenderableType:
         verdict = Text(claim.verdict, "green" if claim.as_expected else "red")
         numbers = claim.worst
         table.add_row(
-            Text(("control: " if claim.control else "") + claim.name),
-            Text(claim.comparator),
+            _words(("control: " if claim.control else "") + claim.name),
+            _words(claim.comparator),
             verdict,
             f"{numbers.predicted:.5g}",
             f"{numbers.estimate:.5g}",
@@ -167,12 +178,12 @@ def _unproved(theorem: TheoremReport) -> Iterator[Text]:
         if checked.status in ("open", "not run"):
             reason = to_text(checked.row.reason)
             line = f"{theorem.id}: {checked.status} row: {reason}: {checked.outcome.how}"
-            yield Text(line, _STYLES[checked.status])
+            yield _words(line, _STYLES[checked.status])
 
 
 def _unexpected(theorem: TheoremReport, claim: ClaimReport) -> Text:
     expected = f"expected {claim.expected}, found {claim.verdict}"
-    return Text(f"{theorem.id}: {claim.name}: {expected}: {claim.cause}", _STYLES[claim.verdict])
+    return _words(f"{theorem.id}: {claim.name}: {expected}: {claim.cause}", _STYLES[claim.verdict])
 
 
 def _conclusion(report: Report) -> Text:

@@ -10,7 +10,14 @@ from sympy import Basic
 from theory.printing import facts
 from theory.printing.latex import mathematics
 from theory.printing.mathematics import latex_of
-from theory.printing.prose import escape_markdown, markdown_formula, to_html, to_markdown
+from theory.printing.prose import (
+    escape_html,
+    escape_markdown,
+    escape_markdown_code,
+    markdown_formula,
+    to_html,
+    to_markdown,
+)
 from theory.proving.outcome import Status
 
 if TYPE_CHECKING:
@@ -23,7 +30,7 @@ def document(derivation: Derivation) -> str:
     statement = derivation.statement
     parts = [
         f"# {to_markdown(statement.title)}",
-        f"`{statement.id}` **{facts.verdict(derivation)}.** {facts.tally(derivation)}.",
+        f"`{escape_markdown_code(statement.id)}` **{facts.verdict(derivation)}.** {facts.tally(derivation)}.",
         to_markdown(statement.summary),
         *_theorem(statement),
         "## Derivation",
@@ -83,9 +90,9 @@ def notebook(derivation: Derivation) -> str:
             f"<p>{to_html(statement.summary)}</p>",
             f"<p>Assume</p><ul>{hypotheses}</ul><p>Then</p>" if hypotheses else "",
             _html_display(statement.conclusion),
-            f"<p>{html.escape(facts.regime(statement))}{html.escape(_error_term(statement))}</p>",
-            f"<details><summary><b>{html.escape(facts.verdict(derivation))}.</b> ",
-            f"{html.escape(facts.tally(derivation))}.</summary>",
+            f"<p>{escape_html(facts.regime(statement))}{html.escape(_error_term(statement))}</p>",
+            f"<details><summary><b>{escape_html(facts.verdict(derivation))}.</b> ",
+            f"{escape_html(facts.tally(derivation))}.</summary>",
             *rows,
             _html_row("Limiting case", facts.limiting_case(derivation)),
             "</details></div>",
@@ -98,7 +105,7 @@ def _html_display(relation: Basic) -> str:
 
 
 def _html_row(heading: str, checked: CheckedRow) -> str:
-    status = html.escape(facts.label(checked.status))
+    status = escape_html(facts.label(checked.status))
     return (
         f"<p><b>{heading} ({status}).</b> {to_html(facts.reason(checked))}</p>"
         f"{_html_display(checked.row.relation)}<p><small>{to_html(facts.how(checked))}</small></p>"

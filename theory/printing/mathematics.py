@@ -122,7 +122,7 @@ def _letters(name: str) -> str:
 
 
 def _verbatim_name(name: str) -> str:
-    return rf"\text{{{escape_latex(name)}}}"
+    return rf"\text{{{escape_latex(' '.join(name.split()))}}}"
 
 
 def positive_first(terms: Sequence[Any]) -> list[Any]:

@@ -11,6 +11,8 @@ import html
 import re
 from collections.abc import Callable
 
+from theory.printing.visible import one_line, visible
+
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "varepsilon": "ε", "zeta": "ζ",
     "eta": "η", "theta": "θ", "vartheta": "ϑ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν",
@@ -60,6 +62,16 @@ _LATEX_SPECIAL = {
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "…": r"\ldots{}", "²": r"\(^2\)",
     "³": r"\(^3\)", "−": r"\(-\)", "√": r"\(\surd\)", "∼": r"\(\sim\)", "`": r"\textasciigrave{}",
 }  # fmt: skip
+# MathJax looks for dollar signs and for \\( in whatever text a page ends up with, escaped or not, and a
+# formula may hold a link that runs a script; it does not look across the borders of an element.
+_NO_FORMULA = {sign: f'<span class="tex2jax_ignore">{sign}</span>' for sign in "$\\"}
+_HTML_SPECIAL = {sign: html.escape(sign) for sign in "<>&\"'"} | _NO_FORMULA
+_MARKDOWN_SPECIAL = {
+    **{sign: f"\\{sign}" for sign in "`*_{}[]#|~"},
+    **{sign: html.escape(sign) for sign in "<>&"},
+    "$": _NO_FORMULA["$"],
+    "\\": _NO_FORMULA["\\"].replace("\\", "&#92;"),
+}
 _UNICODE_MATHEMATICS = {
     **{sign: command for command, sign in SIGNS.items() if ord(sign[0]) > 0xBF and len(sign) == 1},
     **{letter: command for command, letter in GREEK.items()},
@@ -85,8 +97,14 @@ def _balanced(formula: str) -> bool:
     return depth == 0 and formula.count(r"\left") - formula.count(r"\leftarrow") == formula.count(r"\right")
 
 
+def _unbroken(text: str) -> str:
+    """Text without ends of lines: what follows one could open a block, a list or a heading."""
+    return re.sub(r"\s*[\n\r\v\f\u0085\u2028\u2029]\s*", " ", text)
+
+
 def _convert(prose: str, text: Callable[[str], str], formula: Callable[[str], str]) -> str:
     """Apply ``formula`` to the safe formulas of the prose and ``text`` to everything else."""
+    prose = _unbroken(prose)
     parts: list[str] = []
     position = 0
     for match in _FORMULA.finditer(prose):
@@ -129,7 +147,17 @@ def _escape_breakable(text: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """Text that Markdown and the HTML made of it print as it stands."""
-    return re.sub(r"([\\`*_{}\[\]#|$~])", r"\\\1", html.escape(text, quote=False))
+    return "".join(_MARKDOWN_SPECIAL.get(character, character) for character in visible(_unbroken(text)))
+
+
+def escape_markdown_code(text: str) -> str:
+    """Text for a span of code between backquotes, which has no escapes."""
+    return one_line(text).replace("`", "'")
+
+
+def escape_html(text: str) -> str:
+    """Text that HTML prints as it stands, and in which MathJax finds no formula."""
+    return "".join(_HTML_SPECIAL.get(character, character) for character in visible(text))
 
 
 def to_markdown(prose: str) -> str:
@@ -144,17 +172,12 @@ def markdown_formula(formula: str) -> str:
 
 def to_html(prose: str) -> str:
     """Prose for an HTML fragment in which MathJax typesets ``$...$``."""
-    dollar = '<span class="tex2jax_ignore">$</span>'
-    return _convert(
-        prose,
-        lambda text: html.escape(text).replace("$", dollar),
-        lambda formula: f"${html.escape(formula)}$",
-    )
+    return _convert(prose, escape_html, lambda formula: f"${html.escape(formula)}$")
 
 
 def to_text(prose: str) -> str:
     """Prose for a terminal: formulas in Unicode, as far as Unicode goes."""
-    return _convert(prose, str, unicode_formula)
+    return _convert(prose, visible, unicode_formula)
 
 
 def unicode_formula(formula: str) -> str:

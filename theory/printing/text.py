@@ -10,6 +10,7 @@ from sympy.core.relational import Relational
 
 from theory.printing import facts
 from theory.printing.prose import to_text
+from theory.printing.visible import visible
 from theory.proving.outcome import Status
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def document(derivation: Derivation) -> str:
         facts.closing(derivation),
         *_references(derivation),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return visible("\n\n".join(part for part in parts if part) + "\n")
 
 
 def formula(relation: Basic, indent: int = _INDENT) -> str:
