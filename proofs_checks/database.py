@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
+from proofs_checks import journal
 from proofs_checks.salvage import StrangeLayout, carry_over, harden, is_damage, set_aside
 from theory.errors import InputError, NotRun
 
@@ -14,6 +17,18 @@ APPLICATION = 0x70726F76  # "prov"
 SCHEMA = 2
 _HEADER = b"SQLite format 3\x00"
 _WAIT_SECONDS = 60.0  # for another process that is writing
+_SLICE_SECONDS = 1.0  # of waiting inside SQLite, where no signal is heard
+
+Result = TypeVar("Result")
+
+# What to do about a failure, by SQLite's code; the first is the one that grows with the run.
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "free some space",
+    sqlite3.SQLITE_IOERR: "look whether the disk is full, limited or failing",
+    sqlite3.SQLITE_BUSY: f"another process held it for {_WAIT_SECONDS:.0f} s: wait for that, or end it",
+    sqlite3.SQLITE_READONLY: "make the file and its folder writable",
+    sqlite3.SQLITE_CANTOPEN: "make the file and its folder readable and writable",
+}
 
 # Rows are only ever added. A damaged or repeated cell moves to `retired`, where it stays readable.
 _TABLES = (
@@ -42,6 +57,27 @@ class StoreError(NotRun):
     """The store cannot be read or written: a full disk, missing permission, a lock that is not released."""
 
 
+def failure(path: Path | None, error: sqlite3.Error) -> StoreError:
+    """What SQLite could not do, named, with what helps; whatever was committed before is kept."""
+    advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "see what keeps it from working")
+    return StoreError(
+        f"the store {path or 'in memory'} failed ({error}): {advice}, then run the same command again; "
+        "what is finished is kept"
+    )
+
+
+def patiently(action: Callable[[], Result]) -> Result:
+    """Run, again and again while another process holds a lock, for a minute at most."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            held = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not held or time.monotonic() > deadline:
+                raise
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All statements of the block, or none."""
@@ -59,12 +95,27 @@ def connect(path: Path | None, notes: list[str]) -> sqlite3.Connection:
     if path is None:
         return _prepare(sqlite3.connect(":memory:", isolation_level=None), path)
     _check_file(path, notes)
+    torn = journal.damage(path)
+    if torn:
+        notes.append(f"the journal of the store {path} {torn}: what it alone held is measured again")
     try:
-        return _prepare(sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None), path)
+        connection = patiently(lambda: _opened(path))
+        if not torn or is_sound(connection):
+            return connection
+        connection.close()
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
-            raise StoreError(f"the store {path} cannot be opened: {error}") from error
+            raise failure(path, error) from error
     return renew(path, notes)
+
+
+def is_sound(connection: sqlite3.Connection) -> bool:
+    """Whether pages and indices agree with one another; reads the whole file."""
+    return bool(connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return _prepare(sqlite3.connect(path, timeout=_SLICE_SECONDS, isolation_level=None), path)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
@@ -92,7 +143,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 def renew(path: Path, notes: list[str]) -> sqlite3.Connection:
     """Move a damaged file aside and carry its intact rows over into a new one."""
     aside = set_aside(path)
-    connection = _prepare(sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None), path)
+    connection = _opened(path)
     with transaction(connection):
         saved = carry_over(aside, connection)
     notes.append(
@@ -126,13 +177,14 @@ def _prepare(connection: sqlite3.Connection, path: Path | None) -> sqlite3.Conne
     # A flipped bit in a text must reach the checksum, not fail on the way to it.
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     try:
-        connection.execute(f"PRAGMA busy_timeout = {1000 * _WAIT_SECONDS:.0f}")
         harden(connection)
         _check_owner(connection, path)
         if path is not None and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode = WAL")
         # FULL: a commit is on the disk when it returns, so that even a power cut loses only the running cell.
         connection.execute("PRAGMA synchronous = FULL")
+        # Every commit goes on into the file itself: a journal that is lost or damaged costs one record.
+        connection.execute("PRAGMA wal_autocheckpoint = 1")
         with transaction(connection):
             if not _owner(connection):  # another process may have been faster
                 _lay_out(connection)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofs_checks.certificate import Certificate, digest_of
-from proofs_checks.database import StoreError, connect, renew, transaction
+from proofs_checks.database import StoreError, connect, failure, patiently, renew, transaction
 from proofs_checks.documents import read_json
 from proofs_checks.salvage import is_damage
 from theory.errors import InputError
@@ -25,7 +25,9 @@ class Store:
     """Cells, designs, certificates and audits; several processes may share one file.
 
     ``notes`` names every damaged record that was met; each is measured anew and nothing else is. A record is
-    verified when it is read, never all at once, so that a restart costs nothing per finished cell.
+    verified when it is read, never all at once, so that a restart costs nothing per finished cell. Only
+    before the first cell is added to a file that holds some, the file is examined as a whole: an index that
+    hides a cell is damage too.
     """
 
     def __init__(self, path: str | Path | None = None, *, fresh: bool = False) -> None:
@@ -34,6 +36,8 @@ class Store:
         self.notes: list[str] = []
         self._written: set[str] = set()
         self._connection = connect(self.path, self.notes)
+        self._place = _place(self.path)
+        self._examined = not self._read("SELECT 1 FROM cells LIMIT 1", ())
 
     def __enter__(self) -> Store:
         return self
@@ -59,7 +63,8 @@ class Store:
         """The values of a finished cell; None where it was not measured, is damaged, or is to be repeated."""
         if self.fresh and name not in self._written:
             return None
-        rows = self._read("SELECT header, payload, digest FROM cells WHERE name = ?", (name,))
+        query = "SELECT header, payload, digest FROM cells WHERE name = ?"
+        rows = self._read(query, (name,)) or (self._read(query, (name,)) if self._mended() else [])
         if not rows:
             return None
         header, payload, digest = rows[0]
@@ -134,16 +139,35 @@ class Store:
 
         self._attempt(write)
 
+        if self._place != _place(self.path):
+            raise StoreError(
+                f"the store {self.path} was moved, removed or replaced while it was in use: what was "
+                "measured since then is not kept; put it back or give another file, and run the same command again"
+            )
+
     def _attempt(self, action: Callable[[], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
         """Run; where a page of the file is damaged, salvage what is intact into a new file and run again."""
         try:
-            return action()
+            return patiently(action)
         except sqlite3.DatabaseError as error:
             if self.path is None or not is_damage(error):
-                raise StoreError(f"the store {self.path or 'in memory'} failed: {error}") from error
+                raise failure(self.path, error) from error
+        self._renew(self.path)
+        return patiently(action)
+
+    def _mended(self) -> bool:
+        """Examine the file once; whether it was damaged, and what is intact was carried over."""
+        if self._examined or self.path is None:
+            return False
+        self._examined, before = True, self._place
+        if self._read("PRAGMA integrity_check(1)", ()) != [("ok",)] and before == self._place:
+            self._renew(self.path)
+        return before != self._place
+
+    def _renew(self, path: Path) -> None:
         self.close()
-        self._connection = renew(self.path, self.notes)
-        return action()
+        self._connection = renew(path, self.notes)
+        self._place = _place(path)
 
 
 def open_store(path: str | Path | None = None, *, fresh: bool = False) -> Store:
@@ -153,6 +177,15 @@ def open_store(path: str | Path | None = None, *, fresh: bool = False) -> Store:
     this version, and StoreError where it cannot be read or written.
     """
     return Store(path, fresh=fresh)
+
+
+def _place(path: Path | None) -> tuple[int, int] | None:
+    """Which file is at this path now."""
+    try:
+        found = path and path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found else None
 
 
 def _retirement(name: str, reason: str) -> tuple[tuple[str, tuple[Any, ...]], ...]:
