@@ -21,6 +21,7 @@ _HOME = {
     "Point": "proofs_checks.claim",
     "Profile": "proofs_checks.profile",
     "Verdict": "proofs_checks.verdict",
+    "audit": "proofs_checks.audit.run",
     "batched": "proofs_checks.experiment",
     "derive": "proofs_checks.run",
     "on_host": "proofs_checks.experiment",

@@ -202,6 +202,36 @@ def verify(
     sys.exit(report.exit_code)
 
 
+@app.command(epilog="Example: provenet audit kernels.two_layer_ntk --profile thorough --store runs.db")
+def audit(
+    theorems: Theorems = None,
+    set_: Settings = None,
+    profile: ProfileName = "quick",
+    seed: Seed = 0,
+    store: Annotated[Path | None, typer.Option(help="Keep what the audit found in this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Plant errors and see which are noticed.
+
+    Displaced predictions and mutants of every closed form are judged, rows of derivations get errors, bounds
+    are attacked. Exit code 0 if every goal is met, 1 if an error would slip through, 3 if nothing slipped
+    through but not everything was refuted.
+    """
+    given = settings(set_)
+    screening.settings(theorems or (), given)
+    from proofs_checks.audit.run import audit as run
+    from proofs_checks.report import terminal
+    from proofs_checks.report.audits import audit_tables
+
+    with terminal.progress() as watch:
+        report = run(*(theorems or ()), profile=profile, seed=seed, store=store, progress=watch, **given)
+    if as_json:
+        emit_json(report.to_dict())
+    else:
+        terminal.show(audit_tables(report))
+    sys.exit(report.exit_code)
+
+
 @app.command(epilog="Example: provenet kernel 'erf(z)' --at 1.3,0.8,0.55 --digits 20")
 def kernel(
     activation: Annotated[str, typer.Argument(metavar="EXPRESSION", help="An activation in z.")],

@@ -51,7 +51,8 @@ class Distribution:
                 )
         return found
 
-    def _evaluate(self, values: Values, parameters: Mapping[str, Any]) -> Values:
+    def evaluate(self, values: Values, parameters: Mapping[str, Any]) -> Values:
+        """The distribution function at these values, with those of the parameters that it names."""
         named = list(inspect.signature(self.cdf).parameters)[1:]
         chosen = {name: parameters[name] for name in named if name in parameters}
         return np.asarray(self.cdf(values, **chosen), dtype=np.float64)
@@ -59,7 +60,7 @@ class Distribution:
     def summarize(self, values: Values, target: Target, parameters: Mapping[str, Any]) -> Summary:
         ordered = np.sort(values[:, 0])
         count = ordered.size
-        law = self._evaluate(ordered, parameters)
+        law = self.evaluate(ordered, parameters)
         steps = np.arange(count)
         proper = law.shape == ordered.shape and bool(np.all((law >= 0) & (law <= 1)))
         return {

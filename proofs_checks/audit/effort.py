@@ -1,0 +1,47 @@
+"""How much an audit does: trials of planted errors, mutants put on trial, starts of an attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proofs_checks.profile import Profile
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The amount of work of one profile; it changes counts, never rules.
+
+    trials
+        Trials of every planted error of a statistical claim, each on fresh seeds.
+    deterministic_trials
+        The same where a trial has no error rate: identities, enclosures, exhaustive bounds.
+    seconds
+        No further trial of a claim, and no further mutant of a closed form, is begun after so long. What
+        was left out is visible in the numbers of the report.
+    mutants
+        How many mutants of one closed form are judged, drawn at random where there are more.
+    points
+        Points of each regime at which equivalence is decided.
+    starts, steps
+        Starting points of the attack on a bound, and steps of gradient ascent from each.
+    """
+
+    trials: int
+    deterministic_trials: int
+    seconds: float
+    mutants: int
+    points: int
+    starts: int
+    steps: int
+
+
+_EFFORTS = {
+    "quick": Effort(8, 1, 3.0, 40, 4, 16, 100),
+    "standard": Effort(50, 2, 60.0, 400, 6, 64, 400),
+    "thorough": Effort(400, 4, 1200.0, 100_000, 10, 256, 1000),
+}
+
+
+def effort(profile: Profile) -> Effort:
+    """The work of an audit of this profile."""
+    return _EFFORTS[profile.name]

@@ -1,0 +1,125 @@
+"""One audit: every theorem's rows, claims, closed forms and bounds are given errors to notice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from proofs_checks.audit.attack import Attempt, attack_claim
+from proofs_checks.audit.effort import Effort, effort
+from proofs_checks.audit.mutants import MutantsRow, mutants_of
+from proofs_checks.audit.planted import PlantedRow, Undisplaced, planted_errors
+from proofs_checks.audit.stored import audited_source, keep
+from proofs_checks.audit.summary import AuditReport, TheoremAudit, Undeclared
+from proofs_checks.audit.tolerance import toothless
+from proofs_checks.audit.trials import Bench
+from proofs_checks.catalogue import Theorem, catalogue, find
+from proofs_checks.claim import Claim
+from proofs_checks.precision import float64
+from proofs_checks.profile import Profile, ProfileName
+from proofs_checks.run import Progress, resolve_all
+from proofs_checks.store import open_store
+from theory.errors import InputError
+
+
+def audit(
+    *theorems: str,
+    profile: str = "quick",
+    seed: int = 0,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+    **parameters: object,
+) -> AuditReport:
+    """Plant errors in the named theorems, or in the whole catalogue, and report which are noticed.
+
+    Planted errors and mutants of closed forms are judged as claims are, on seeds that no verification uses;
+    controls are not audited. With a ``store`` the result is kept there, and reports of ``verify`` mention it.
+
+    Raises InputError before anything is run or written.
+    """
+    started = time.perf_counter()
+    chosen = [find(name) for name in theorems] or list(catalogue().values())
+    if not chosen:
+        raise InputError("the catalogue is empty: name a file with a theorem")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"the seed must be an integer of at least 0, got {seed!r}")
+    settings = resolve_all(chosen, parameters)
+    level = Profile(cast(ProfileName, profile))  # which refuses other words
+    found = []
+    with open_store(store) as kept, float64():
+        for theorem in chosen:
+            run = _Audit(theorem, settings[theorem.id], level, seed, progress or _silent)
+            found.append(run.report())
+            keep(kept, found[-1], settings[theorem.id], level.name, seed)
+    return AuditReport(level.name, seed, tuple(found), time.perf_counter() - started)
+
+
+def _silent(theorem: str, doing: str, finished: int, steps: int) -> None:
+    """The progress of an audit that nobody watches."""
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What came of one claim."""
+
+    planted: tuple[PlantedRow | Undisplaced, ...]
+    mutants: tuple[MutantsRow | Undeclared, ...]
+    toothless: tuple[str, ...]
+    attacks: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True)
+class _Audit:
+    """The audit of one theorem."""
+
+    theorem: Theorem
+    parameters: Mapping[str, Any]
+    profile: Profile
+    seed: int
+    progress: Progress
+
+    @property
+    def effort(self) -> Effort:
+        return effort(self.profile)
+
+    def report(self) -> TheoremAudit:
+        """Its derivation first, then its claims one after the other."""
+        started = time.perf_counter()
+        self._tell("derivation", 0, 1)
+        derivation = None
+        claims = [one for one in self.theorem.claims(self.profile, self.parameters) if not one.control]
+        findings = [self._claim(claim, k, len(claims) + 1) for k, claim in enumerate(claims, start=1)]
+        self._tell("done", len(claims) + 1, len(claims) + 1)
+        return TheoremAudit(
+            id=self.theorem.id,
+            planted=tuple(row for one in findings for row in one.planted),
+            mutants=tuple(row for one in findings for row in one.mutants),
+            toothless=tuple(line for one in findings for line in one.toothless),
+            derivation=derivation,
+            attacks=tuple(attempt for one in findings for attempt in one.attacks),
+            source=audited_source(self.theorem),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _tell(self, doing: str, finished: int, steps: int) -> None:
+        self.progress(self.theorem.id, doing, finished, steps)
+
+    def _claim(self, claim: Claim, position: int, steps: int) -> _Findings:
+        """Planted errors and mutants of one claim share the measurements of the first trial."""
+
+        def watch(doing: str) -> None:
+            self._tell(doing, position, steps)
+
+        bench = Bench(self.theorem.id, self.seed, self.parameters)
+        with bench.trial(0) as first:
+            planted = planted_errors(claim, bench, first, self.effort, watch)
+            mutants: Sequence[MutantsRow | Undeclared] = [
+                mutants_of(claim, form, first, self.seed, self.effort, watch) for form in claim.closed_forms
+            ]
+        watch(f"{claim.name}, attack")
+        attacks = attack_claim(claim, self.seed, self.effort.starts, self.effort.steps)
+        undeclared = () if mutants else (Undeclared(claim.name),)
+        return _Findings(planted, (*mutants, *undeclared), tuple(toothless(claim)), attacks)

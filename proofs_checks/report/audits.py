@@ -1,0 +1,136 @@
+"""The tables of an audit in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from proofs_checks.audit.planted import PlantedRow, Undisplaced
+from proofs_checks.audit.summary import Undeclared
+
+if TYPE_CHECKING:
+    from proofs_checks.audit.summary import AuditReport, TheoremAudit
+
+_WIDTH = 110
+_STYLES = {"met": "green", "missed": "red", "undecided": "yellow", "no goal": "dim"}
+
+
+def as_text(report: AuditReport) -> str:
+    """The tables without colors."""
+    console = Console(width=_WIDTH, color_system=None)
+    with console.capture() as captured:
+        console.print(audit_tables(report))
+    return captured.get()
+
+
+def audit_tables(report: AuditReport) -> RenderableType:
+    """For each theorem planted errors, mutants and the rest; then what would slip through."""
+    parts: list[RenderableType] = []
+    for theorem in report.theorems:
+        parts += [_planted(theorem)] if any(isinstance(row, PlantedRow) for row in theorem.planted) else []
+        parts += [_mutants(theorem)] if theorem.judged_mutants else []
+        parts += _remarks(theorem)
+    for theorem in report.theorems:
+        parts += [Text(f"{theorem.id}: {line}", "red") for line in theorem.defects]
+        parts += [Text(f"{theorem.id}: {line}", "yellow") for line in theorem.doubts]
+    parts.append(_conclusion(report))
+    return Group(*parts)
+
+
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    for heading in words:
+        table.add_column(heading, vertical="bottom", overflow="fold", no_wrap=heading == "planted error")
+    for heading in numbers:
+        table.add_column(heading, vertical="bottom", justify="right")
+    table.add_column("goal", vertical="bottom", no_wrap=True)
+    return table
+
+
+def _count(number: int) -> str:
+    return str(number) if number else "-"
+
+
+def _planted(theorem: TheoremAudit) -> RenderableType:
+    table = _table(
+        f"{theorem.id}: planted errors",
+        ("claim", "planted error"),
+        ("delta + rho", "trials", "refuted", "undecided", "supported", "not refuted\nat 95 %"),
+    )
+    previous = ""
+    for row in theorem.planted:
+        if isinstance(row, PlantedRow):
+            table.add_row(*_planted_row(row, named=row.claim != previous))
+            previous = row.claim
+    return table
+
+
+def _planted_row(row: PlantedRow, named: bool) -> tuple[RenderableType, ...]:
+    return (
+        Text(row.claim if named else ""),
+        Text("none" if row.true else row.error),
+        f"{100 * row.resolution:.2g} %" if row.resolution is not None else "",
+        f"{row.trials}" + (f" x {row.checks}" if row.checks > 1 else ""),
+        *map(_count, (row.refuted, row.undecided + row.invalid, row.supported)),
+        "" if row.true else f"< {100 * row.limit:.2g} %",
+        Text("not refuted" if row.true and row.status == "met" else row.status, _STYLES[row.status]),
+    )
+
+
+def _mutants(theorem: TheoremAudit) -> RenderableType:
+    table = _table(
+        f"{theorem.id}: mutants",
+        ("claim", "closed form"),
+        ("mutants", "equal", "judged", "killable", "refuted", "refused", "unde-\ncided", "sup-\nported"),
+    )
+    for row in theorem.judged_mutants:
+        left = row.undecided + row.invalid + row.vacuous
+        numbers = (row.generated, row.equivalent, row.judged, row.killable, row.refuted, row.refused)
+        table.add_row(
+            Text(row.claim),
+            Text(row.closed_form),
+            *map(_count, (*numbers, left, row.supported)),
+            Text(row.status, _STYLES[row.status]),
+        )
+    return table
+
+
+def _remarks(theorem: TheoremAudit) -> list[Text]:
+    """Survivors, claims that nothing was planted in, rows and bounds."""
+    notes = dict.fromkeys(
+        f"{row.claim}: {row.note}" for row in theorem.planted if isinstance(row, PlantedRow) and row.note
+    )
+    lines = [Text(note, "dim") for note in notes]
+    lines += [
+        Text(f"{row.claim}: no error planted: {row.reason}", "dim")
+        for row in theorem.planted
+        if isinstance(row, Undisplaced)
+    ]
+    without = [row.claim for row in theorem.mutants if isinstance(row, Undeclared)]
+    lines += [Text(f"no closed form declared: {', '.join(without)}", "dim")] if without else []
+    for row in theorem.judged_mutants:
+        lines += [
+            Text(
+                f"{row.claim}: {row.closed_form}: {one.change} ({one.operator}), {one.outcome}, "
+                f"{one.displacement:.2g} rho: {one.reason}",
+                "yellow" if one.killable else "dim",
+            )
+            for one in row.survivors
+        ]
+    return lines
+
+
+def _conclusion(report: AuditReport) -> Text:
+    words = {
+        0: "every planted error that must be noticed was noticed",
+        1: "something would slip through",
+        3: "nothing slipped through, but not everything was refuted",
+    }
+    color = {0: "bold green", 1: "bold red", 3: "bold yellow"}[report.exit_code]
+    count = len(report.theorems)
+    subject = f"{count} theorem" + ("s" if count != 1 else "")
+    return Text(f"{subject}: {words[report.exit_code]}, {report.seconds:.1f} s", color)
