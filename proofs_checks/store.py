@@ -142,7 +142,7 @@ class Store:
         if self._place != _place(self.path):
             raise StoreError(
                 f"the store {self.path} was moved, removed or replaced while it was in use: what was "
-                "measured since then is not kept; put it back or give another file, and run the same command again"
+                "measured since then is not kept; put it back or give another file, then run the same command"
             )
 
     def _attempt(self, action: Callable[[], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
