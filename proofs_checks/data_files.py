@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float
@@ -55,6 +56,8 @@ def _load(path: Path, name: str) -> np.ndarray:
             if file.read(6) != b"\x93NUMPY":
                 raise InputError(f"{name}: {str(path)!r} is no npy file: {_HOW}")
             file.seek(0)
+            _check_header(file, path.stat().st_size)
+            file.seek(0)
             loaded: Any = np.lib.format.read_array(file, allow_pickle=False)
     except InputError:
         raise
@@ -62,3 +65,16 @@ def _load(path: Path, name: str) -> np.ndarray:
         reason = "it holds Python objects" if "bject arrays" in str(error) else "it is damaged or unreadable"
         raise InputError(f"{name}: {str(path)!r} cannot be used, {reason}: {_HOW}") from None
     return np.asarray(loaded)
+
+
+def _check_header(file: BinaryIO, size: int) -> None:
+    """Raise ValueError where the header promises more than the file holds: NumPy would reserve it at once."""
+    version = np.lib.format.read_magic(file)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"format {version} is only used for fields with names")
+    shape, _, dtype = readers[version](file)
+    if dtype.hasobject:
+        raise ValueError("Object arrays are not read")
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size - file.tell():
+        raise ValueError("the data are shorter than the header says")

@@ -108,10 +108,11 @@ class Trial:
     def _cell(self, stage: int, look: int) -> Requests[Values]:
         """The values that one look adds to a seed set: from the store, or measured now and kept there."""
         name = self.design.cell(self.index, stage, look)
-        found = self.store.get(name)
-        if found is not None:
-            return found
         start, stop = self.design.seeds_at(look)
+        found = self.store.get(name)
+        # A store may come from anywhere: a cell of another shape is not what the design asks for.
+        if found is not None and found.shape == (stop - start, len(self.targets) * self.comparator.columns):
+            return found
         stream = self.design.stream(self.index, stage)
         measured = yield Request(
             self.design.theorem, self.claim, self.index, stage, look, stream, start, stop, self.measurement
