@@ -97,6 +97,8 @@ def enclose(expression: Expr, values: Mapping[Symbol, object], digits: int = 30)
     for symbol, value in zip(symbols, given, strict=True):
         if symbol.is_nonnegative and _below_zero(value):
             raise OutsideBalls(f"{symbol} is assumed to be >= 0, and {value} is not")
+        if symbol.is_nonpositive and _above_zero(value):
+            raise OutsideBalls(f"{symbol} is assumed to be <= 0, and {value} is not")
     function = _on_half_lines(expression, symbols, tuple(map(_never_negative, given)))
     exact = not any(isinstance(value, tuple | flint.arb) for value in given)
     precision = math.ceil(digits * math.log2(10)) + GUARD_BITS
@@ -113,19 +115,24 @@ def _evaluate(function: BallFunction, values: Sequence[object], precision: int) 
         return function([ball(value) for value in values])
 
 
-def _low(value: object) -> Any:
-    low = value[0] if isinstance(value, tuple) else value
-    return low if isinstance(low, int | float | Rational | Fraction) else None
+def _end(value: object, index: int) -> Any:
+    end = value[index] if isinstance(value, tuple) else value
+    return end if isinstance(end, int | float | Rational | Fraction) else None
 
 
 def _never_negative(value: object) -> bool:
-    low = _low(value)
+    low = _end(value, 0)
     return low is not None and bool(low >= 0)
 
 
 def _below_zero(value: object) -> bool:
-    low = _low(value)
+    low = _end(value, 0)
     return low is not None and bool(low < 0)
+
+
+def _above_zero(value: object) -> bool:
+    high = _end(value, 1)
+    return high is not None and bool(high > 0)
 
 
 @lru_cache(maxsize=1024)
@@ -262,7 +269,7 @@ def _rational_power(node: sympy.Pow, place: int) -> Step:
 
     def step(slots: Slots) -> Ball:
         base = slots[place]
-        if known_nonnegative and not base >= 0:
+        if known_nonnegative and not base >= 0 and not base < 0:  # else the arguments break the assumptions
             base = base.nonnegative_part()
         if denominator == 2:
             base = base.sqrt()
@@ -296,6 +303,8 @@ def _exact_power(base: Ball, exponent: int) -> Ball:
 
 
 def _general_power(base: Ball, exponent: Ball) -> Ball:
+    if exponent.is_integer():  # an exact one: then the base may be negative
+        return integer_power(base, int(exponent.unique_fmpz()))
     if not base >= 0:
         return flint.arb.nan()
     return base**exponent

@@ -44,15 +44,26 @@ class CheckedRow:
 
 
 def check(row: Row, default: Domain | None = None) -> CheckedRow:
-    """Discharge one row. Whatever is not established is open; what could not be run says so."""
+    """Discharge one row. Whatever is not established is open; what could not be run says so.
+
+    A computer algebra system fails in many ways: a row on which it fails is open, and says how.
+    """
     try:
         outcome = row.method.discharge(row.relation, row.domain or default)
     except BallsUnavailable as missing:
         return CheckedRow(row, Status.NOT_RUN, Outcome(Answer.UNKNOWN, f"not run: {missing}"))
     except TimeLimitExceeded as late:
         return CheckedRow(row, Status.OPEN, Outcome(Answer.UNKNOWN, str(late)))
+    except Exception as failure:
+        how = f"the check failed: {type(failure).__name__}: {failure}"
+        return CheckedRow(row, Status.OPEN, Outcome(Answer.UNKNOWN, how))
     earned = row.method.earns if outcome.answer is Answer.YES else Status.OPEN
     return CheckedRow(row, earned, outcome)
+
+
+def _covers(domain: Domain | None, other: Domain | None) -> bool:
+    """Whether what was shown on ``domain`` (None: for all values that the assumptions allow) is so there."""
+    return domain is None or domain.covers(other)
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,8 @@ class Derivation:
 
     The limiting case is discharged like a row and counts as one: a closed form that misses the value
     everybody knows leaves the derivation open. So does a conclusion that no row reaches: it, or every part
-    of it where it is a conjunction, must be the relation of a row that is more than a definition.
+    of it where it is a conjunction, must be the relation of a row that is more than a definition. A row with
+    a domain of its own is worth nothing outside it, as a premise or as the conclusion.
     """
 
     statement: Statement
@@ -69,14 +81,15 @@ class Derivation:
     limiting_case: Row
 
     def __post_init__(self) -> None:
-        known: set[Basic] = set()
+        known: dict[Basic, list[Domain | None]] = {}
         for row in self.rows:
-            unknown = [premise for premise in getattr(row.method, "premises", ()) if premise not in known]
-            if unknown:
-                raise ValueError(
-                    f"the row {row.reason!r} uses {unknown[0]}, which no earlier row establishes"
-                )
-            known.add(row.relation)
+            where = row.domain or self.statement.domain
+            for premise in getattr(row.method, "premises", ()):
+                if not any(_covers(domain, where) for domain in known.get(premise, ())):
+                    places = " where it is used" if premise in known else ""
+                    message = f"uses {premise}, which no earlier row establishes{places}"
+                    raise ValueError(f"the row {row.reason!r} {message}")
+            known.setdefault(row.relation, []).append(where)
 
     @cached_property
     def checked(self) -> tuple[CheckedRow, ...]:
@@ -97,7 +110,7 @@ class Derivation:
         shown = {
             checked.row.relation: number
             for number, checked in enumerate(self.checked[:-1], start=1)
-            if checked.status not in worthless
+            if checked.status not in worthless and _covers(checked.row.domain, self.statement.domain)
         }
         if conclusion in shown:
             return (shown[conclusion],)

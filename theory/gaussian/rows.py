@@ -8,7 +8,23 @@ from math import prod
 from random import Random
 from typing import Any
 
-from sympy import And, Basic, Derivative, Eq, Expr, Function, Poly, PolynomialError, Rational, Symbol, true
+from sympy import (
+    And,
+    Basic,
+    Derivative,
+    Eq,
+    Expr,
+    Function,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+    Poly,
+    PolynomialError,
+    Rational,
+    Symbol,
+    true,
+)
 from sympy.printing.pretty.stringpict import prettyForm
 
 from theory import balls
@@ -51,6 +67,10 @@ class SameFunction:
         return Outcome(answer, "both sides have the same terms polynomial * exp * step * Phi", points)
 
 
+def _is_first_derivative(node: Basic) -> bool:
+    return isinstance(node, Derivative) and len(node.variables) == 1
+
+
 def _agreeing_points(relation: Eq, variable: Symbol) -> int | None:
     if not balls.available():
         return 0
@@ -76,8 +96,8 @@ class DistributionalDerivative:
         """YES if the derivative, term by term, has the terms of the right-hand side."""
         if relation == true:
             return Outcome(Answer.YES, "both sides are the same expression")
-        if not (isinstance(relation, Eq) and isinstance(relation.lhs, Derivative)):
-            return Outcome(Answer.UNKNOWN, "a derivative is needed on the left")
+        if not (isinstance(relation, Eq) and _is_first_derivative(relation.lhs)):
+            return Outcome(Answer.UNKNOWN, "a first derivative is needed on the left")
         function, variable = relation.lhs.expr, relation.lhs.variables[0]
         try:
             element = read(function, variable)
@@ -149,8 +169,8 @@ class ClosedFormDerivative:
         """YES if the normal form of dF/dc - G is empty."""
         if relation == true:
             return Outcome(Answer.YES, "both sides are the same expression")
-        if not (isinstance(relation, Eq) and isinstance(relation.lhs, Derivative)):
-            return Outcome(Answer.UNKNOWN, "a derivative of a closed form is needed on the left")
+        if not (isinstance(relation, Eq) and _is_first_derivative(relation.lhs)):
+            return Outcome(Answer.UNKNOWN, "a first derivative of a closed form is needed on the left")
         closed, variable = relation.lhs.expr, relation.lhs.variables[0]
         try:
             field = field_of([], self.symbols, [closed, relation.rhs])
@@ -202,6 +222,8 @@ class MehlerEnclosure:
         if not balls.available():
             raise balls.BallsUnavailable("python-flint is missing")
         parts = relation.args if isinstance(relation, And) else (relation,)
+        if not all(isinstance(part, (Lt, Le, Gt, Ge)) for part in parts):
+            return Outcome(Answer.UNKNOWN, "an enclosure needs inequalities, one or several joined by and")
         for part in parts:
             value = enclose_terms(part.gts - part.lts, {})
             if value < 0:
@@ -295,6 +317,9 @@ class Independence:
         """YES if both sides have the same moments; NO if some finite law tells them apart."""
         if not isinstance(relation, Eq):
             return Outcome(Answer.UNKNOWN, "means are compared by an equation")
+        letters = [symbol for group in self.groups for symbol in group]
+        if len(set(letters)) < len(letters):
+            return Outcome(Answer.UNKNOWN, "a letter in two groups is not independent of itself")
         difference = relation.lhs - relation.rhs
         random = Random(7)
         if any(_under_a_finite_law(difference, self.groups, random) != 0 for _ in range(_LAWS)):

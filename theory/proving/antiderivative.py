@@ -9,9 +9,11 @@ from random import Random
 from sympy import Basic, Eq, Expr, Integral, Rational, Symbol, diff, srepr
 
 from theory import balls
+from theory.proving.continuity import continuous
+from theory.proving.exactness import ROUNDED, rounded
 from theory.proving.normal_form import is_zero
 from theory.proving.outcome import Answer, Outcome, Status
-from theory.statement import Domain
+from theory.statement import Domain, EmptyDomain
 
 POINTS = 3
 _CELLS = 64
@@ -23,10 +25,11 @@ Values = dict[Symbol, Rational]
 class Antiderivative:
     """Proves ``Eq(Integral(f, (x, lo, hi)), value)`` from F' = f and F(hi) - F(lo) = value.
 
-    F must be continuous on [lo, hi]; otherwise the fundamental theorem does not apply (1/x^2 on [-1, 1]).
-    The second lock shows it at random values of the parameters: f and F have finite enclosures on every
-    cell of a subdivision, and the Riemann sum of the enclosures of f contains the value. Integrals whose
-    limits are infinite or whose integrand is unbounded are left undecided.
+    F must be continuous on [lo, hi] for all values of the parameters; otherwise the fundamental theorem does
+    not apply (1/x^2 on [-1, 1], or a step added to F). The second lock compares at random values of the
+    parameters: f and F have finite enclosures on every cell of a subdivision, and the Riemann sum of the
+    enclosures of f contains the value. Integrals whose limits are infinite or whose integrand is unbounded
+    are left undecided.
     """
 
     antiderivative: Expr
@@ -41,11 +44,18 @@ class Antiderivative:
             return Outcome(Answer.UNKNOWN, "an antiderivative needs Eq(Integral(f, (x, lo, hi)), value)")
         if len(relation.lhs.limits) != 1 or len(relation.lhs.limits[0]) != 3:
             return Outcome(Answer.UNKNOWN, "an antiderivative needs one variable with two limits")
+        if rounded(relation, self.antiderivative):
+            return Outcome(Answer.UNKNOWN, ROUNDED)
         (variable, low, high), integrand = relation.lhs.limits[0], relation.lhs.function
+        if not _may_lie_between(variable, low, high):
+            how = f"{variable} takes values between {low} and {high} that its assumptions exclude"
+            return Outcome(Answer.UNKNOWN, how)
         boundary = self.antiderivative.subs(variable, high) - self.antiderivative.subs(variable, low)
         algebra = (diff(self.antiderivative, variable) - integrand, boundary - relation.rhs)
         proved = all(is_zero(difference)[0] is Answer.YES for difference in algebra)
         lock = self._second_lock(relation, domain)
+        if lock.answer is Answer.YES and not continuous(self.antiderivative, variable, low, high, domain):
+            return Outcome(Answer.UNKNOWN, "the antiderivative was not shown to be continuous")
         if not proved and lock.answer is Answer.YES:
             return Outcome(Answer.UNKNOWN, "the derivative or the boundary values are not shown to agree")
         return lock
@@ -54,7 +64,10 @@ class Antiderivative:
         where = (domain or Domain({})).extended_to(relation)
         random = Random(zlib.crc32(srepr(relation).encode()))
         for agreed in range(POINTS):
-            answer = _riemann(relation, self.antiderivative, where.sample(random))
+            try:
+                answer = _riemann(relation, self.antiderivative, where.sample(random))
+            except (balls.OutsideBalls, EmptyDomain) as reason:
+                return Outcome(Answer.UNKNOWN, str(reason), agreed)
             if answer is Answer.NO:
                 return Outcome(Answer.NO, "ball arithmetic excludes the value of the integral", agreed)
             if answer is Answer.UNKNOWN:
@@ -63,6 +76,15 @@ class Antiderivative:
         return Outcome(
             Answer.YES, f"{how}; so do enclosures of the integral at {POINTS} random points", POINTS
         )
+
+
+def _may_lie_between(variable: Symbol, low: Expr, high: Expr) -> bool:
+    """Whether the assumptions on the integration variable, which SymPy has used, allow what lies between."""
+    if variable.is_integer:
+        return False
+    above = not variable.is_nonnegative or (low.is_nonnegative and high.is_nonnegative)
+    below = not variable.is_nonpositive or (low.is_nonpositive and high.is_nonpositive)
+    return bool(above and below)
 
 
 def _riemann(relation: Eq, primitive: Expr, point: Values) -> Answer:

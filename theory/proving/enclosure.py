@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
-from sympy import Basic, Expr, Ge, Gt, Le, Lt, Symbol
+from sympy import Basic, Expr, Ge, Gt, Le, Lt, Rational
 
 from theory import balls
+from theory.proving.continuity import Box, halves
+from theory.proving.exactness import ROUNDED, rounded
 from theory.proving.outcome import Answer, Outcome, Status
 from theory.statement import Domain
-
-Box = dict[Symbol, tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class Enclosure:
 
         Raises BallsUnavailable when python-flint is missing: then nothing was certified.
         """
+        if rounded(relation):
+            return Outcome(Answer.UNKNOWN, ROUNDED)
         if not isinstance(relation, (Le, Lt, Ge, Gt)) or domain is None:
             return Outcome(Answer.UNKNOWN, "an enclosure needs an inequality and a box of its symbols")
         missing = relation.free_symbols - set(domain.box)
@@ -42,8 +43,12 @@ class Enclosure:
         if not balls.available():
             raise balls.BallsUnavailable("python-flint is missing")
         strict = isinstance(relation, (Lt, Gt))
-        start = {symbol: domain.box[symbol] for symbol in sorted(relation.free_symbols, key=str)}
-        return self._cover(relation.gts - relation.lts, start, strict)
+        symbols = sorted(relation.free_symbols, key=str)
+        start = {symbol: tuple(map(Rational, domain.box[symbol])) for symbol in symbols}
+        try:
+            return self._cover(relation.gts - relation.lts, start, strict)
+        except balls.OutsideBalls as outside:
+            return Outcome(Answer.UNKNOWN, str(outside))
 
     def _cover(self, difference: Expr, start: Box, strict: bool) -> Outcome:
         boxes, settled = deque([start]), 0  # breadth first, so that a contradiction is found early
@@ -56,17 +61,12 @@ class Enclosure:
                 return Outcome(Answer.NO, f"ball arithmetic contradicts it on {_readable(box)}", settled)
             if bool(value > 0) or (not strict and bool(value >= 0)):
                 settled += 1
+            elif any(low < high for low, high in box.values()):
+                boxes.extend(halves(box))
             else:
-                boxes.extend(_halves(box))
+                return Outcome(Answer.UNKNOWN, f"the point {_readable(box)} was not settled", settled)
         return Outcome(Answer.UNKNOWN, f"{self.maximum_boxes} boxes did not settle it", settled)
 
 
-def _halves(box: Box) -> tuple[Box, Box]:
-    longest = max(box, key=lambda symbol: box[symbol][1] - box[symbol][0])
-    low, high = box[longest]
-    middle = (low + high) / 2
-    return {**box, longest: (low, middle)}, {**box, longest: (middle, high)}
-
-
 def _readable(box: Box) -> str:
-    return ", ".join(f"{symbol} in [{low}, {high}]" for symbol, (low, high) in box.items())
+    return ", ".join(f"{symbol} in [{low}, {high}]" for symbol, (low, high) in box.items()) or "of no symbols"

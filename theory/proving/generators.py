@@ -43,8 +43,9 @@ class Generators:
             if remainder == 0 or not remainder.has(generator):
                 continue
             numerator, _ = sympy.fraction(sympy.together(equation))
-            pseudo = sympy.prem(Poly(remainder, generator), Poly(numerator, generator))
-            remainder = sympy.expand(pseudo.as_expr())
+            dividend, divisor = Poly(remainder, generator), Poly(numerator, generator)
+            if dividend.degree() >= divisor.degree():  # otherwise SymPy's prem fails over flint's integers
+                remainder = sympy.expand(sympy.prem(dividend, divisor).as_expr())
         return remainder
 
     def _collect_denominators(self, expression: Expr) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from sympy import Basic, Eq, S
 
 from theory import balls
+from theory.proving.exactness import ROUNDED, rounded
 from theory.proving.normal_form import is_zero
 from theory.proving.outcome import Answer, Outcome, Status
 from theory.proving.spot_check import spot_check
-from theory.statement import Domain
+from theory.statement import Domain, EmptyDomain
 
 
 def both_locks(answer: Answer, how: str, relation: Basic, domain: Domain | None) -> Outcome:
@@ -19,7 +20,10 @@ def both_locks(answer: Answer, how: str, relation: Basic, domain: Domain | None)
     A contradiction at a point overrules the algebra, and where the lock can be run it must have decided at
     one point at least.
     """
-    points = spot_check(relation, domain)
+    try:
+        points = spot_check(relation, domain)
+    except EmptyDomain as empty:
+        return Outcome(Answer.UNKNOWN, str(empty))
     if points.answer is Answer.NO:
         return points
     if answer is Answer.YES and points.answer is Answer.UNKNOWN and balls.available():
@@ -29,7 +33,7 @@ def both_locks(answer: Answer, how: str, relation: Basic, domain: Domain | None)
 
 @dataclass(frozen=True)
 class Identity:
-    """Proves ``Eq(left, right)`` by the ladder of normal forms, and every part of a conjunction by itself."""
+    """Proves ``Eq(left, right)`` by the ladder of normal forms, for all values where both are defined."""
 
     earns: Status = Status.PROVED
 
@@ -39,6 +43,8 @@ class Identity:
             return Outcome(Answer.YES, "both sides are the same expression")
         if relation == S.false:
             return Outcome(Answer.NO, "the two sides are different numbers")
+        if rounded(relation):
+            return Outcome(Answer.UNKNOWN, ROUNDED)
         if not isinstance(relation, Eq):
             return Outcome(Answer.UNKNOWN, f"an identity needs an equation, not {type(relation).__name__}")
         answer, how = is_zero(relation.lhs - relation.rhs)

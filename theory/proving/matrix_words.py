@@ -10,8 +10,9 @@ from random import Random
 from sympy import Basic, Eq, Expr, MatrixSymbol, S, expand, srepr
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
+from theory.proving.exactness import ROUNDED, rounded
 from theory.proving.outcome import Answer, Outcome, Status
-from theory.proving.words.evaluation import Instance, NotEvaluable, holds_at
+from theory.proving.words.evaluation import Instance, NotEvaluable, equals_transpose, holds_at
 from theory.proving.words.polynomials import Alphabet, Polynomial, ShapeMismatch
 from theory.proving.words.reading import Blocks, NotWords, Reader
 from theory.proving.words.rewriting import Rewriting
@@ -52,6 +53,10 @@ class MatrixWords:
             return Outcome(Answer.YES, "both sides are the same matrix expression")
         if relation == S.false:
             return Outcome(Answer.NO, "the two sides are different matrix expressions")
+        if rounded(relation, *self.rules):
+            return Outcome(Answer.UNKNOWN, ROUNDED)
+        if relation in self.rules:
+            return Outcome(Answer.UNKNOWN, "the relation is one of its own rules")
         if not isinstance(relation, Eq):
             return Outcome(Answer.UNKNOWN, f"matrix words need an equation, not {type(relation).__name__}")
         try:
@@ -67,7 +72,7 @@ class MatrixWords:
         for count in range(INSTANCES):
             try:
                 instance = self.instance(random)
-                broken = [rule for rule in self.rules if not holds_at(rule, instance)]
+                broken = [*self._misnamed(instance), *(r for r in self.rules if not holds_at(r, instance))]
                 agrees = holds_at(relation, instance)
             except NotEvaluable as reason:
                 return Outcome(Answer.UNKNOWN, f"the second lock was not run: {reason}", count)
@@ -78,6 +83,13 @@ class MatrixWords:
         if vanishes:
             return Outcome(Answer.YES, f"{how}; {INSTANCES} exact rational instances agree", INSTANCES)
         return Outcome(Answer.UNKNOWN, how, INSTANCES)
+
+    def _misnamed(self, instance: Instance) -> list[str]:
+        """Letters that are declared to be symmetric or diagonal and are not, at this instance."""
+        given = [letter for letter in (*self.symmetric, *self.diagonal) if letter in instance]
+        turned = [f"{letter} = {letter}^T" for letter in given if not equals_transpose(instance[letter])]
+        entries = [letter for letter in self.diagonal if letter in instance]
+        return turned + [f"{x} is diagonal" for x in entries if not instance[x].to_Matrix().is_diagonal()]
 
     def _algebra(self, relation: Basic) -> tuple[bool, str]:
         """Whether the difference of the sides rewrites to 0: by the rules as declared, then completed.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sympy import Basic, Expr, Ge, Gt, Le, Lt, S, factor
 
+from theory.proving.exactness import ROUNDED, rounded
 from theory.proving.identity import both_locks
 from theory.proving.normal_form import is_zero
 from theory.proving.outcome import Answer, Outcome, Status
@@ -28,6 +29,8 @@ class Nonnegativity:
         """YES if the certificate equals the difference and its sign follows from the assumptions."""
         if relation == S.true:
             return Outcome(Answer.YES, "it holds by the assumptions on its symbols")
+        if rounded(relation, self.certificate):
+            return Outcome(Answer.UNKNOWN, ROUNDED)
         if not isinstance(relation, (Le, Lt, Ge, Gt)):
             return Outcome(Answer.UNKNOWN, f"an inequality is needed, not {type(relation).__name__}")
         difference = relation.gts - relation.lts

@@ -12,6 +12,7 @@ from functools import lru_cache
 import sympy
 from sympy import Expr
 
+from theory.proving.exactness import ROUNDED, rounded
 from theory.proving.generators import vanishes_algebraically
 from theory.proving.outcome import Answer
 from theory.time_limit import TimeLimitExceeded, run_with_time_limit
@@ -27,6 +28,7 @@ _REWRITES: tuple[tuple[str, Rewrite], ...] = (
     ("angle addition", lambda e: sympy.expand_trig(e)),
     ("exponentials", lambda e: sympy.expand(e.rewrite(sympy.exp))),
     ("logarithms", lambda e: sympy.expand_log(e)),
+    ("maxima as absolute values", lambda e: sympy.expand(e.rewrite(sympy.Abs))),
     ("arc cosines", lambda e: e.rewrite(sympy.acos)),
     ("arc tangents", lambda e: e.rewrite(sympy.atan)),
     ("Gamma functions", lambda e: sympy.gammasimp(e.rewrite(sympy.gamma))),
@@ -37,6 +39,8 @@ _REWRITES: tuple[tuple[str, Rewrite], ...] = (
 @lru_cache(maxsize=4096)
 def is_zero(expression: Expr) -> tuple[Answer, str]:
     """Whether ``expression`` vanishes identically, and the rung of the ladder that showed it."""
+    if rounded(expression):
+        return Answer.UNKNOWN, ROUNDED
     if expression == 0:
         return Answer.YES, "both sides are the same expression"
     for rung, candidate in _rungs(expression):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sympy import Derivative, Eq, Integer, Integral, Le, Max, Rational, Sum, Symbol, symbols
+from sympy import Derivative, Eq, Integral, Le, Max, Rational, Sum, Symbol, symbols
 
 from theory.bump_networks.rows.symbols import HALF, a, alpha, c, g, h, j, n, t, x
 from theory.derivation import Row
-from theory.proving import Antiderivative, Enumeration, Identity, Induction, Nonnegativity
+from theory.proving import Antiderivative, Identity, Induction, Nonnegativity
 
 
 def interpolation(dimension: int) -> list[Row]:
@@ -29,18 +29,14 @@ def _broken_line() -> Row:
 
 def _hats() -> list[Row]:
     """The nodal function of the triangulation from maxima."""
-    first, second = symbols("u_1 u_2", real=True)
-    # Both sides are positively homogeneous and linear on the cones cut out by u_1 = 0, u_2 = 0, u_1 = u_2,
-    # whose edges are the directions (+-1, 0), (0, +-1), +-(1, 1): agreement on them proves the identity.
-    edges = (Integer(-1), Integer(0), Integer(1))
+    so_far, following = symbols("mu u_k", real=True)
     return [
         Row(
-            Eq(Max(0, first) + Max(0, second - Max(0, first)), Max(0, first, second)),
-            "Maxima by ReLU units, one coordinate after the other; the hat of a node is $\\mathrm{ReLU}(1 - "
-            "\\max(0, u_1, \\dots) - \\max(0, -u_1, \\dots))$ in the coordinates $u = x/h - m$. "
-            "Both sides are "
-            "homogeneous, and linear on the cones between the directions that are checked.",
-            Enumeration({first: edges, second: edges}),
+            Eq(so_far + Max(0, following - so_far), Max(so_far, following)),
+            "Maxima by ReLU units, one coordinate $u_k$ after the other, $\\mu$ being the maximum so far, at "
+            "first 0; the hat of a node is $\\mathrm{ReLU}(1 - "
+            "\\max(0, u_1, \\dots) - \\max(0, -u_1, \\dots))$ in the coordinates $u = x/h - m$.",
+            Identity(),
         )
     ]
 

@@ -7,13 +7,13 @@ from fractions import Fraction
 from sympy import Abs, Derivative, Eq, Expr, Function, Le, Min
 
 from theory.balls import BallsUnavailable
-from theory.bump_networks.activation import LOGISTIC, STEP, Z
+from theory.bump_networks.activation import LOGISTIC, STEP
 from theory.bump_networks.approximate import built, solved
 from theory.bump_networks.arithmetic import precision, rational, round_up
 from theory.bump_networks.construct import TAIL_SHARE, Construction, near_factor
 from theory.bump_networks.methods import DerivativeBound, ErrorBound, ModulusBound, TailBound
 from theory.bump_networks.problem import Problem
-from theory.bump_networks.rows.symbols import D, E, axis_symbols, curvature_symbol, h, k, rho, tau, u
+from theory.bump_networks.rows.symbols import D, E, axis_symbols, curvature_symbol, h, k, omega, rho, tau, u
 from theory.bump_networks.towers import Orthants
 from theory.derivation import Row
 from theory.proving import Definition, Nonnegativity
@@ -128,7 +128,7 @@ def _modulus(problem: Problem, construction: Construction, activation: Expr) -> 
         with precision():
             target /= 2 * near_factor(construction.sigmoid)
     width = (problem.box[0][1] - problem.box[0][0]) / cells
-    relation = Le(Function("omega")(rational(width)), rational(target))
+    relation = Le(omega(rational(width)), rational(target))
     return Row(relation, "The modulus of continuity of $f$.", ModulusBound(problem, cells))
 
 
@@ -136,27 +136,30 @@ def _activation(construction: Construction) -> list[Row]:
     unit = construction.sigmoid
     if unit is None or (unit.logistic and len(construction.cells) == 1):
         return []
-    normalized = (unit.expression - rational(unit.low)) / rational(unit.high - unit.low)
     threshold = unit.threshold(TAIL_SHARE / max(1, construction.cells[0]))
-    tail = Row(
-        Le(Abs(normalized - Function("H")(Z)), rational(round_up(unit.tail(threshold), 20))),
+    tail = _unit_row(
+        TailBound(unit, "tail", threshold),
+        unit.tail(threshold),
         f"The activation, normalized to the limits 0 and 1, beyond $|z| = {rational(threshold)}$: its tail, "
         "enclosed on both half-lines.",
-        TailBound(unit, "tail", threshold),
     )
-    over = Row(
-        Le(Function("overshoot")(normalized), rational(round_up(unit.overshoot, 20))),
-        "How far the activation leaves the interval between its limits.",
+    over = _unit_row(
         TailBound(unit, "overshoot"),
+        unit.overshoot,
+        "How far the activation leaves the interval between its limits.",
     )
     if len(construction.cells) == 1:
         return [tail, over]
-    slope = Row(
-        Le(Abs(Derivative(normalized, Z, evaluate=False)), rational(round_up(unit.lipschitz, 20))),
-        "The slope of the activation, by which errors of inner units reach the outer ones.",
+    slope = _unit_row(
         TailBound(unit, "slope"),
+        unit.lipschitz,
+        "The slope of the activation, by which errors of inner units reach the outer ones.",
     )
     return [tail, over, slope]
+
+
+def _unit_row(method: TailBound, bound: Fraction, reason: str) -> Row:
+    return Row(Le(method.subject, rational(round_up(bound, 20))), reason, method)
 
 
 __all__ = ["construction_of", "definitions", "numbers"]

@@ -7,7 +7,7 @@ from sympy import Abs, Eq, Ge, Heaviside, Integer, Le, Mul, Sum, Symbol
 from theory.bump_networks.rows.symbols import HALF, a, axis_symbols, c, f, h, j, p, s, t, x
 from theory.derivation import Row
 from theory.proving import Citation, Enumeration, Induction, Nonnegativity
-from theory.statement import Source
+from theory.statement import Domain, Source
 
 LEBOURG = Source("Clarke, F. H.", "Optimization and Nonsmooth Analysis", 1983, "Theorem 2.3.7 (Lebourg)")
 
@@ -40,6 +40,7 @@ def gates(dimension: int) -> list[Row]:
             "The outer unit is on exactly where all inner ones are: a tower is the indicator of its cell, an "
             "orthant that of all cells above its corner.",
             Enumeration({bit: (Integer(0), Integer(1)) for bit in bits}),
+            Domain({bit: (0, 1) for bit in bits}),
         )
     ]
 

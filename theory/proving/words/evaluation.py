@@ -50,6 +50,11 @@ def holds_at(relation: Basic, instance: Instance) -> bool:
     return bool(scalar_value(left, values) == scalar_value(right, values))
 
 
+def equals_transpose(matrix: DomainMatrix) -> bool:
+    """Whether a matrix is square and symmetric."""
+    return matrix.shape[0] == matrix.shape[1] and bool((matrix - matrix.transpose()).is_zero_matrix)
+
+
 def matrix_value(expression: Basic, values: Instance) -> DomainMatrix:
     """The rational matrix an expression stands for."""
     if expression in values:
@@ -132,7 +137,10 @@ def _derivative(expression: sympy.Derivative, values: Instance) -> Rational:
 
     The two differences of order DEGREE + 1 on the nodes must vanish: otherwise the degree is higher.
     """
-    (variable, order), body = expression.variable_count[0], expression.expr
+    (variable, order), *others = expression.variable_count
+    body = sympy.Derivative(expression.expr, *others, evaluate=False) if others else expression.expr
+    if not isinstance(variable, sympy.Symbol):
+        raise NotEvaluable(f"the derivative in {variable}, which is no number")
     half = DEGREE // 2 + 1
     nodes = [values[variable] + k for k in range(-half, half + 1)]
     samples = [scalar_value(body, {**values, variable: node}) for node in nodes]

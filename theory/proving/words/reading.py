@@ -97,6 +97,9 @@ class Reader:
         """A scalar expression with every trace replaced by a sum of commuting symbols, one for each word."""
         if isinstance(expression, Trace):
             return self._trace(expression.arg)
+        changed = getattr(expression, "variables", ())  # of a derivative or a substitution
+        if not all(isinstance(variable, sympy.Symbol) for variable in changed):
+            raise NotWords(f"{changed} are no numbers to differentiate in or to replace")
         if isinstance(expression, sympy.Derivative):
             body = self.scalar(expression.expr)
             return sympy.diff(body, *expression.variable_count)
