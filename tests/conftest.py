@@ -21,3 +21,14 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("house")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the fault tests have counted, at the end of the report."""
+    reports = [
+        one for group in terminalreporter.stats.values() for one in group if hasattr(one, "user_properties")
+    ]
+    for report in reports:
+        for name, value in report.user_properties if report.when == "call" else ():
+            if name == "faults":
+                terminalreporter.write_line(f"faults: {value}")

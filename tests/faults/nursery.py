@@ -1,0 +1,58 @@
+"""Starts provenet again and again without importing it anew: one warm process that forks.
+
+Reads requests, a JSON line each: the arguments of the command line and where to write. Answers with the
+process id of the child, then with how it ended. A child logs the name of every cell that the store has
+reported to be kept.
+"""
+
+import json
+import os
+import signal
+import sys
+import warnings
+
+from proofs_checks import cli, environment, run, store
+
+
+def log_what_is_kept(path):
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    put = store.Store.put
+
+    def logged(self, name, header, values):
+        put(self, name, header, values)
+        os.write(descriptor, f"{name}\n".encode())
+
+    store.Store.put = logged
+
+
+def child(request):
+    os.environ.update(request["environment"])
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        target = os.open(f"{request['output']}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(target, number)
+    for number in request["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
+    log_what_is_kept(f"{request['output']}.kept")
+    sys.argv = ["provenet", *request["arguments"]]
+    cli.main()
+
+
+def main():
+    # Our only thread is this one; JAX warns of forks because it starts its own later, in the children.
+    warnings.simplefilter("ignore")
+    run.derive(sys.argv[1])
+    environment.source_digest()
+    for line in sys.stdin:
+        request = json.loads(line)
+        identity = os.fork()
+        if identity == 0:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            child(request)
+            os._exit(99)  # the command line always exits
+        print(identity, flush=True)
+        _, status = os.waitpid(identity, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()
