@@ -14,7 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from proofs_checks.report.files import require_file
 from theory.errors import InputError
+from theory.grammar.sizes import shown
 from theory.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -107,14 +109,13 @@ def find(name: str) -> Theorem:
         return _from_file(Path(name))
     known = catalogue()
     if name not in known:
-        raise InputError(f"unknown theorem {name!r}: {suggest(name, known)}")
+        raise InputError(f"unknown theorem {shown(name)}: {suggest(name, known)}")
     return known[name]
 
 
 def _from_file(path: Path) -> Theorem:
     """The theorem in a file of the user's own: it runs as the user's code, like any script."""
-    if not path.is_file():
-        raise InputError(f"there is no file {str(path)!r}: give the path of a Python file with a theorem")
+    require_file(path, "", ": give the path of a Python file with a theorem")
     resolved = path.resolve()
     digest = hashlib.sha256(str(resolved).encode()).hexdigest()[:12]
     name = f"provenet_theorem_{resolved.stem}_{digest}"

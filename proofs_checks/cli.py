@@ -16,9 +16,11 @@ from proofs_checks import signals
 from proofs_checks.commands import screening
 from proofs_checks.report.files import require_folder, write_whole
 from theory.errors import InputError, NotRun
+from theory.grammar.sizes import shown
 from theory.printing.visible import one_line, visible, visible_json
 
 _OPTIONS = ("profile", "seed", "store", "fresh", "progress")
+_LONGEST_REFUSAL = 1000
 EXPECTED, UNEXPECTED, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
 
 app = typer.Typer(
@@ -96,7 +98,9 @@ def settings(given: list[str] | None) -> dict[str, str]:
     for item in given or []:
         name, equals, value = item.partition("=")
         if not equals or not name.isidentifier():
-            raise InputError(f"--set {item!r} is not NAME=VALUE: give for example --set activation=erf(z)")
+            raise InputError(
+                f"--set {shown(item)} is not NAME=VALUE: give for example --set activation=erf(z)"
+            )
         if name in _OPTIONS:
             raise InputError(f"--set {name} is no parameter of a theorem: use the option --{name}")
         if name in pairs:

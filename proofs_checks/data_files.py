@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from jaxtyping import Float
 
+from proofs_checks.report.files import require_file
 from theory.errors import InputError
 
 LARGEST = 1e100  # squares and their sums must stay finite
@@ -49,8 +50,7 @@ def _check_values(matrix: Float[np.ndarray, "rows columns"], name: str) -> None:
 
 
 def _load(path: Path, name: str) -> np.ndarray:
-    if not path.is_file():
-        raise InputError(f"{name}: there is no file {str(path)!r}")
+    require_file(path, f"{name}: ", "")
     try:
         with path.open("rb") as file:
             if file.read(6) != b"\x93NUMPY":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from theory.errors import InputError
+from theory.grammar.sizes import shown
 
 ProfileName = Literal["quick", "standard", "thorough"]
 
@@ -21,7 +22,7 @@ class Profile:
     def __post_init__(self) -> None:
         if self.name not in _FACTORS:
             allowed = ", ".join(get_args(ProfileName))
-            raise InputError(f"unknown profile {self.name!r}: choose one of {allowed}")
+            raise InputError(f"unknown profile {shown(self.name)}: choose one of {allowed}")
 
     @property
     def factor(self) -> int:

@@ -13,6 +13,7 @@ from proofs_checks.catalogue import Theorem, catalogue, find
 from proofs_checks.profile import Profile, ProfileName
 from proofs_checks.report.summary import Report, TheoremReport
 from theory.errors import InputError
+from theory.grammar.sizes import shown
 from theory.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def resolve_all(chosen: Sequence[Theorem], given: Mapping[str, object]) -> dict[
     known = set().union(*names.values())
     for name in given:
         if name not in known:
-            raise InputError(f"unknown parameter {name!r}: {suggest(name, known)}")
+            raise InputError(f"unknown parameter {shown(name)}: {suggest(name, known)}")
     return {
         theorem.id: theorem.resolve({k: v for k, v in given.items() if k in names[theorem.id]})
         for theorem in chosen

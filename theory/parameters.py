@@ -10,6 +10,7 @@ from sympy import Expr, Rational, Symbol, nsimplify
 
 from theory.errors import InputError
 from theory.grammar import parse, parse_integers, parse_interval, parse_rational
+from theory.grammar.sizes import shown
 from theory.suggestions import suggest
 
 Reader = Callable[[object], Any]
@@ -36,7 +37,7 @@ def resolve(parameters: Sequence[Parameter], given: Mapping[str, object]) -> dic
     names = [parameter.name for parameter in parameters]
     for name in given:
         if name not in names:
-            raise InputError(f"unknown parameter {name!r}: {suggest(name, names)}")
+            raise InputError(f"unknown parameter {shown(name)}: {suggest(name, names)}")
     return {parameter.name: _read(parameter, given) for parameter in parameters}
 
 
@@ -58,7 +59,7 @@ def expression_in(*symbols: str) -> Reader:
         if callable(value) and not isinstance(value, Expr):
             value = value(*allowed)
         if not isinstance(value, Expr):
-            raise InputError(f"{_shown(value)} is not an expression: give a string or a SymPy expression")
+            raise InputError(f"{shown(value)} is not an expression: give a string or a SymPy expression")
         renamed = value.subs({symbol: Symbol(symbol.name, real=True) for symbol in value.free_symbols})
         unknown = sorted(str(symbol) for symbol in renamed.free_symbols - set(allowed))
         if unknown:
@@ -83,10 +84,10 @@ def positive_integers(length: int | None = None, maximum: int = 10**9) -> Reader
     def read(value: object) -> tuple[int, ...]:
         numbers = parse_integers(value) if isinstance(value, str) else _as_integers(value)
         if length is not None and len(numbers) != length:
-            raise InputError(f"{_shown(value)} has {len(numbers)} entries: give {length}")
+            raise InputError(f"{shown(value)} has {len(numbers)} entries: give {length}")
         wrong = [number for number in numbers if not 1 <= number <= maximum]
         if wrong or not numbers:
-            raise InputError(f"{_shown(value)} is not allowed: give whole numbers from 1 to {maximum}")
+            raise InputError(f"{shown(value)} is not allowed: give whole numbers from 1 to {maximum}")
         return numbers
 
     return read
@@ -95,7 +96,7 @@ def positive_integers(length: int | None = None, maximum: int = 10**9) -> Reader
 def _as_integers(value: object) -> tuple[int, ...]:
     items = tuple(value) if isinstance(value, Iterable) else (value,)
     if not all(hasattr(item, "__index__") and not isinstance(item, bool) for item in items):
-        raise InputError(f"{_shown(value)} is not allowed: give whole numbers")
+        raise InputError(f"{shown(value)} is not allowed: give whole numbers")
     return tuple(item.__index__() for item in items)
 
 
@@ -105,7 +106,7 @@ def positive_rational() -> Reader:
     def read(value: object) -> Rational:
         number = as_rational(value)
         if number <= 0:
-            raise InputError(f"{_shown(value)} is not positive: give a number > 0, for example 0.01")
+            raise InputError(f"{shown(value)} is not positive: give a number > 0, for example 0.01")
         return number
 
     return read
@@ -116,7 +117,7 @@ def as_rational(value: object) -> Rational:
     if isinstance(value, str):
         return parse_rational(value)
     if isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        raise InputError(f"{_shown(value)} is not a number: give one such as 0.01 or 1/100")
+        raise InputError(f"{shown(value)} is not a number: give one such as 0.01 or 1/100")
     if isinstance(value, Rational):
         return value
     return parse_rational(repr(value if isinstance(value, int) else float(value)))  # type: ignore[arg-type]
@@ -132,7 +133,7 @@ def intervals() -> Reader:
             return tuple(read(part)[0] for part in value)
         if isinstance(value, Sequence) and len(value) == 2:
             return (parse_interval(f"{_endpoint(value[0])},{_endpoint(value[1])}"),)
-        raise InputError(f"{_shown(value)} is not an interval: give LO,HI with LO < HI")
+        raise InputError(f"{shown(value)} is not an interval: give LO,HI with LO < HI")
 
     return read
 
@@ -148,13 +149,7 @@ def one_of(*choices: str) -> Reader:
 
     def read(value: object) -> str:
         if value not in choices:
-            raise InputError(f"{_shown(value)} is not allowed: {suggest(str(value), choices)}")
+            raise InputError(f"{shown(value)} is not allowed: {suggest(str(value), choices)}")
         return str(value)
 
     return read
-
-
-def _shown(value: object) -> str:
-    """``value`` as it arrived, cut to a length that fits one line."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -15,7 +15,7 @@ from proofs_checks.certificate import FORMAT, Certificate
 from proofs_checks.database import connect_to_read
 from proofs_checks.documents import LONGEST_TEXT, read_json
 from proofs_checks.recheck import recheck
-from proofs_checks.report.files import write_whole
+from proofs_checks.report.files import require_file, write_whole
 from theory.errors import InputError
 from theory.printing.visible import one_line
 
@@ -84,8 +84,7 @@ def run(source: str | PathLike[str]) -> Result:
     Raises InputError for a file that is missing, too large or holds no certificate.
     """
     path = Path(source)
-    if not path.is_file():
-        raise InputError(f"there is no file {str(path)!r}: give a certificate or a store")
+    require_file(path, "", ": give a certificate or a store")
     with path.open("rb") as file:
         beginning = file.read(len(_DATABASE))
     documents = list(_stored(path) if beginning == _DATABASE else _written(path))

@@ -14,6 +14,7 @@ from theory.errors import InputError, OutsideClass
 from theory.gaussian import derivative, derivative_kernel, dual_kernel, read, tangent_kernel
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.reading import require_finite_at
+from theory.grammar.sizes import shown
 from theory.kernels.two_layer_ntk import Z
 from theory.parameters import as_rational, expression_in
 
@@ -112,7 +113,7 @@ def run(expression: object, at: str | Sequence[object] | None = None, digits: in
 def _covariance(at: str | Sequence[object]) -> tuple[Rational, Rational, Rational]:
     parts = at.split(",") if isinstance(at, str) else list(at)
     if len(parts) != 3:
-        raise InputError(f"{at!r} is not a covariance: give A,B,C, for example 1,1,1/2")
+        raise InputError(f"{shown(at)} is not a covariance: give A,B,C, for example 1,1,1/2")
     a, b, c = (as_rational(part.strip() if isinstance(part, str) else part) for part in parts)
     if not (a > 0 and b > 0 and c**2 < a * b):
         smallest = float((a + b - sympy.sqrt((a - b) ** 2 + 4 * c**2)) / 2)

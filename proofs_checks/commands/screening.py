@@ -10,6 +10,7 @@ from proofs_checks.catalogue import catalogue, find
 from proofs_checks.report.files import require_folder
 from theory.errors import InputError
 from theory.grammar.screen import screen, screen_constants, screen_setting
+from theory.grammar.sizes import shown
 
 COORDINATES = ("x", "y", "z")
 ACTIVATIONS = ("relu", "heaviside", "logistic")
@@ -59,5 +60,5 @@ def settings(theorems: Iterable[str], given: Mapping[str, str]) -> None:
 def format_of(chosen: str, output: Path | None) -> None:
     """Refuse unknown formats and folders that are not there."""
     if chosen not in _PRINTED:
-        raise InputError(f"unknown format {chosen!r}: allowed are {', '.join(_PRINTED)}")
+        raise InputError(f"unknown format {shown(chosen)}: allowed are {', '.join(_PRINTED)}")
     require_folder(output)

@@ -8,6 +8,17 @@ import tempfile
 from pathlib import Path
 
 from theory.errors import InputError
+from theory.grammar.sizes import shown
+
+
+def require_file(path: Path, what: str, advice: str) -> None:
+    """Refuse a path under which no file lies, whatever else is wrong with it."""
+    try:
+        found = path.is_file()
+    except (OSError, ValueError):  # a name that is too long for a name
+        found = False
+    if not found:
+        raise InputError(f"{what}there is no file {shown(str(path))}{advice}")
 
 
 def require_folder(output: Path | None) -> None:
@@ -17,12 +28,22 @@ def require_folder(output: Path | None) -> None:
     """
     if output is None or _is_stream(output):
         return
+    try:
+        problem = _problem(output)
+    except (OSError, ValueError) as error:
+        problem = f"{shown(str(output))} is no name of a file: {getattr(error, 'strerror', None) or error}"
+    if problem:
+        raise InputError(problem)
+
+
+def _problem(output: Path) -> str | None:
     if not output.parent.is_dir():
-        raise InputError(f"there is no folder {str(output.parent)!r}: make it first or choose another")
+        return f"there is no folder {shown(str(output.parent))}: make it first or choose another"
     if output.is_dir():
-        raise InputError(f"{str(output)!r} is a folder: name a file in it")
+        return f"{shown(str(output))} is a folder: name a file in it"
     if output.is_symlink() and output.resolve().parent != output.parent.resolve():
-        raise InputError(f"{str(output)!r} is a link to {str(output.resolve())!r}: name that file itself")
+        return f"{shown(str(output))} is a link to {shown(str(output.resolve()))}: name that file itself"
+    return None
 
 
 def write_whole(content: bytes, output: Path) -> None:
@@ -37,7 +58,7 @@ def write_whole(content: bytes, output: Path) -> None:
         else:
             _replace(content, output.resolve() if output.is_symlink() else output)
     except OSError as error:
-        raise InputError(f"{str(output)!r} cannot be written: {error.strerror}") from None
+        raise InputError(f"{shown(str(output))} cannot be written: {error.strerror}") from None
 
 
 def _is_stream(output: Path) -> bool:
@@ -46,7 +67,7 @@ def _is_stream(output: Path) -> bool:
         return True
     try:
         mode = output.stat().st_mode
-    except OSError:
+    except (OSError, ValueError):
         return False
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 

@@ -18,7 +18,6 @@ from typing import NoReturn
 from theory.grammar.names import ARITIES, NUMBERS, TakesArguments
 from theory.grammar.sizes import (
     LARGEST_CONSTANT_ARGUMENT,
-    MOST_BITS,
     bits,
     bounded_exponent,
     bounded_number,
@@ -37,7 +36,7 @@ _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RELATIONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _GROWING = ("exp", "sinh", "cosh")
-_MOST_FOLDED = 4 * MOST_BITS  # a constant sum or product may pass through larger numbers than it ends with
+_PASSING = 4  # a sum or product may pass through numbers so many times longer than it ends with
 _FOREIGN: dict[type[ast.AST], str] = {
     ast.Attribute: "a dot after a name",
     ast.Subscript: "square brackets",
@@ -203,21 +202,26 @@ class _Screen:
         self.refuse(f"not allowed here: {what}", _ALLOWED)
 
     def _sum(self, node: ast.expr) -> Fraction | None:
-        total: Fraction | None = Fraction(0)
+        total, complete = Fraction(0), True
         for term, minus in left_spine(node, ast.Add, ast.Sub):
             value = self.expression(term)
-            total = None if total is None or value is None else total - value if minus else total + value
-            total = _folded(total)
-        return total
+            complete = complete and value is not None
+            total = self._passing(total + (-(value or 0) if minus else value or 0))
+        return total if complete else None
 
     def _product(self, node: ast.expr) -> Fraction | None:
-        total: Fraction | None = Fraction(1)
+        total, complete = Fraction(1), True
         for factor, below in left_spine(node, ast.Mult, ast.Div):
             value = self.expression(factor)
             if below and value == 0:
                 self.refuse("a division by zero", "keep every denominator different from 0")
-            total = None if total is None or value is None else total / value if below else total * value
-            total = _folded(total)
+            complete = complete and value is not None
+            total = total if value is None else self._passing(total / value if below else total * value)
+        return total if complete else None
+
+    def _passing(self, total: Fraction) -> Fraction:
+        """A sum or product on its way; SymPy too collects the numbers among the terms."""
+        bounded_number(self.text, bits(total) // _PASSING)
         return total
 
     def _power(self, base: Fraction | None, exponent: Fraction | None) -> Fraction | None:
@@ -298,11 +302,6 @@ class _Screen:
                 self.expression(right)
             case _:
                 self.refuse("a condition is missing", "write one such as x > 0, or True for the last piece")
-
-
-def _folded(total: Fraction | None) -> Fraction | None:
-    """Sums and products that grow without end are left to the reader, which bounds the whole."""
-    return None if total is None or bits(total) > _MOST_FOLDED else total
 
 
 def left_spine(
