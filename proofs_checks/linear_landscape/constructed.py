@@ -8,20 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
+from sympy import Expr
 
 from numerics.curvature import hessian, inertia
 from numerics.data import Data
 from numerics.losses import empirical_loss, squared_loss
 from numerics.networks import Layer, Network, Parameters, apply, identity
+from proofs_checks.linear_landscape.formulas import critical_value, loss_at
 
 EXAMPLES_PER_WIDTH = 4
+JITTER = 0.2  # of a singular value, in units of the distance to the next
 LARGEST_STRETCH = 1.25  # of the invertible C: its condition number is at most the square
 
 _UNIT = float(np.finfo(np.float64).eps) / 2
@@ -48,15 +51,16 @@ class WhitenedProblem:
 
     @classmethod
     def random(cls, random: np.random.Generator, widths: Sequence[int]) -> WhitenedProblem:
-        """Gaussian inputs and targets whose singular values are evenly spaced between 1 and 0.
+        """Gaussian inputs and targets whose singular values lie between 1 and 0, one in each equal part.
 
-        Even spacing keeps the gaps, on which the conditioning of eigenvectors depends, away from 0.
+        A fifth of a part away from its middle at most: gaps, on which the conditioning of eigenvectors
+        depends, stay away from 0, and no two sums of eigenvalues are equal by accident.
         """
         inputs, _, outputs = widths
         rank, count = min(inputs, outputs), EXAMPLES_PER_WIDTH * (inputs + outputs)
         X = random.normal(size=(inputs, count)) / np.sqrt(count)
         frame = np.linalg.svd(X, full_matrices=False)[2]
-        levels = 1.0 - np.arange(rank) / (rank + 1.0)
+        levels = 1.0 - (np.arange(rank) + random.uniform(-JITTER, JITTER, rank)) / (rank + 1.0)
         signal = _orthogonal(random, outputs)[:, :rank] * levels @ _orthogonal(random, inputs)[:, :rank].T
         noise = random.normal(size=(outputs, count)) / np.sqrt(count)
         return cls.of(X, signal @ frame + noise - noise @ frame.T @ frame)
@@ -79,17 +83,40 @@ def slope_residual(seed: int, *, widths: Sequence[int], chosen: Sequence[int], *
 
 
 def loss_residual(
-    seed: int, *, widths: Sequence[int], chosen: Sequence[int], claimed: Sequence[int] | None = None
+    seed: int,
+    *,
+    widths: Sequence[int],
+    chosen: Sequence[int],
+    claimed: Sequence[int] | None = None,
+    value: Expr | None = None,
 ) -> float:
     """loss - (|Y|^2 - sum of lambda_i over S) / 2 in units of its rounding budget.
 
-    ``claimed`` is the index set with which the loss is predicted, by default ``chosen``.
+    ``claimed`` is the index set with which the loss is predicted, by default ``chosen``; ``value`` a form of
+    2 L in the letters of the theorem, by default its own.
     """
+    found = _measured_loss(seed, tuple(widths), tuple(chosen))
+    form = critical_value(len(found.levels)) if value is None else value
+    predicted = loss_at(form, found.total, found.levels, chosen if claimed is None else claimed)
+    return (found.loss - float(predicted)) / found.budget
+
+
+class _Loss(NamedTuple):
+    """|Y|^2, the eigenvalues, the network's loss and its rounding budget."""
+
+    total: float
+    levels: tuple[float, ...]
+    loss: float
+    budget: float
+
+
+@lru_cache(maxsize=512)
+def _measured_loss(seed: int, widths: tuple[int, ...], chosen: tuple[int, ...]) -> _Loss:
     problem, A, B = _built(seed, widths, chosen)
-    value, _ = _value_and_gradient(tuple(widths))(_parameters(A, B), _data(problem))
-    gains = problem.levels[list(chosen if claimed is None else claimed)] ** 2
-    predicted = (np.sum(problem.Y**2) - gains.sum()) / 2
-    return float((float(value) - predicted) / (_relative_error(problem, widths) * _loss_scale(problem, A, B)))
+    value, _ = _value_and_gradient(widths)(_parameters(A, B), _data(problem))
+    budget = _relative_error(problem, widths) * _loss_scale(problem, A, B)
+    levels = tuple(map(float, problem.levels**2))
+    return _Loss(float(np.sum(problem.Y**2)), levels, float(value), budget)
 
 
 def _built(
@@ -160,16 +187,16 @@ def _turned(problem: WhitenedProblem, A: Matrix, chosen: Sequence[int], angle: f
 
 
 @lru_cache
-def _value_and_gradient(widths: tuple[int, int, int]) -> Any:
+def _value_and_gradient(widths: tuple[int, ...]) -> Any:
     return jax.jit(jax.value_and_grad(_loss(widths)))
 
 
 @lru_cache
-def _hessian(widths: tuple[int, int, int]) -> Any:
+def _hessian(widths: tuple[int, ...]) -> Any:
     return jax.jit(lambda parameters, data: hessian(partial(_loss(widths), data=data), parameters))
 
 
-def _loss(widths: tuple[int, int, int]) -> Any:
+def _loss(widths: tuple[int, ...]) -> Any:
     network = Network(widths, identity, "standard")
     return empirical_loss(partial(apply, network), partial(squared_loss, normalization="sum"))
 

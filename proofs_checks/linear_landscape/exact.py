@@ -3,53 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, product
 from random import Random
 
-from theory import rational_matrices as rational
+from sympy import Expr, Integer, Rational, Symbol
+
+from proofs_checks.linear_landscape.formulas import (
+    INDEX,
+    NULLITY,
+    counts_at,
+    critical_value,
+    loss_at,
+    rational,
+    value_of,
+)
+from theory import rational_matrices
 from theory.linear_landscape.instances import CriticalPoint, RationalProblem
+from theory.linear_landscape.second_order import inv
 
 LARGEST_WIDTH = 5  # exact characteristic polynomials beyond it take seconds each
 
 
-def first_order_mismatches(seed: int, *, widths: Sequence[int], levels: Sequence[int]) -> tuple[float, float]:
-    """Critical points of all index sets with a non-zero gradient, and with another loss than predicted."""
+def first_order_mismatches(
+    seed: int, *, widths: Sequence[int], levels: Sequence[int], value: Expr | None = None
+) -> tuple[float, float]:
+    """Critical points of all index sets with a non-zero gradient, and with another loss than predicted.
+
+    ``value`` is a form of 2 L in the letters of the theorem, by default its own.
+    """
+    form = critical_value(len(levels)) if value is None else value
+    squares = [Integer(level) ** 2 for level in levels]
     gradients = losses = 0
-    for point in _points(seed, widths, levels):
-        slopes = point.problem.gradient(point.A, point.B)
-        gradients += not all(slope.is_zero_matrix for slope in slopes)
-        losses += point.problem.loss(point.A, point.B) != point.predicted_loss
+    for critical, chosen, total, loss in _losses(seed, tuple(widths), tuple(levels)):
+        gradients += not critical
+        losses += loss != loss_at(form, total, squares, chosen)
     return float(gradients), float(losses)
 
 
 def inertia_mismatches(
-    seed: int, *, widths: Sequence[int], levels: Sequence[int], inversions: bool = True
+    seed: int,
+    *,
+    widths: Sequence[int],
+    levels: Sequence[int],
+    inversions: bool = True,
+    index: Expr = INDEX,
+    nullity: Expr = NULLITY,
 ) -> float:
-    """Critical points of all index sets whose exact Hessian has another inertia than the closed form.
+    """Critical points of all index sets whose exact Hessian has another inertia than the closed forms.
 
-    ``inversions=False`` drops inv(S) from the prediction.
+    ``inversions=False`` takes inv(S) as 0.
     """
     wrong = 0
-    for point in _points(seed, widths, levels):
-        found = rational.inertia(point.problem.hessian(point.A, point.B))
-        expected = point.predicted_inertia
-        below = expected.negative if inversions else expected.negative - _inversions(point)
-        wrong += (found.negative, found.zero) != (below, expected.zero)
+    for negative, zero, counts in _inertias(seed, tuple(widths), tuple(levels)):
+        inserted = counts if inversions else {**counts, inv: Integer(0)}
+        wrong += (negative, zero) != (value_of(index, inserted), value_of(nullity, inserted))
     return float(wrong)
 
 
-def _inversions(point: CriticalPoint) -> int:
-    values = point.problem.singular_values
-    others = [k for k in range(len(values)) if k not in point.chosen]
-    return sum(values[i] > values[k] for k in point.chosen for i in others)
+@lru_cache(maxsize=64)
+def _losses(
+    seed: int, widths: tuple[int, ...], levels: tuple[int, ...]
+) -> list[tuple[bool, tuple[int, ...], Rational, Rational]]:
+    """Whether the gradient vanishes, the index set, tr Sigma_YY, and the loss, of each point."""
+    found = []
+    for point in _points(seed, widths, levels):
+        slopes = point.problem.gradient(point.A, point.B)
+        loss = point.problem.loss(point.A, point.B)
+        critical = all(slope.is_zero_matrix for slope in slopes)
+        found.append((critical, point.chosen, rational(point.problem.total), rational(loss)))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _inertias(
+    seed: int, widths: tuple[int, ...], levels: tuple[int, ...]
+) -> list[tuple[int, int, dict[Symbol, Rational]]]:
+    """Index and nullity of the Hessian, and the numbers in the closed forms, of each point."""
+    found = []
+    for point in _points(seed, widths, levels):
+        inertia = rational_matrices.inertia(point.problem.hessian(point.A, point.B))
+        found.append((inertia.negative, inertia.zero, counts_at(point)))
+    return found
 
 
 def _points(seed: int, widths: Sequence[int], levels: Sequence[int]) -> Iterator[CriticalPoint]:
-    """One random critical point of every index set of one random problem, with random kernel blocks."""
+    """A random critical point of every index set of one random problem, with kernel blocks of every rank."""
     random = Random(seed)
     inputs, hidden, outputs = widths
     problem = RationalProblem.random(random, (inputs, hidden, outputs), levels)
     for size in range(min(len(levels), hidden) + 1):
         for chosen in combinations(range(len(levels)), size):
-            blocks = {"columns": random.randint(0, 1), "rows": random.randint(0, 2)}
-            yield CriticalPoint.random(problem, chosen, random, **blocks)
+            for columns, rows in _kernel_ranks(outputs - len(levels), inputs - len(levels), hidden - size):
+                yield CriticalPoint.random(problem, chosen, random, columns, rows)
+
+
+def _kernel_ranks(left: int, right: int, idle: int) -> list[tuple[int, int]]:
+    """The ranks of Z and V that there is room for."""
+    both = product(range(min(left, idle) + 1), range(min(right, idle) + 1))
+    return [(columns, rows) for columns, rows in both if columns + rows <= idle]

@@ -15,12 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from sympy import Expr
 
 from numerics.data import Data, diabetes, digits
 from numerics.losses import empirical_loss, squared_loss
 from numerics.networks import Network, apply, identity, initialize
 from numerics.reduced_rank import ExplainedSpectrum, compress, explained_spectrum
 from numerics.training import GradientDescent, train
+from proofs_checks.linear_landscape.formulas import critical_value, loss_at, minimum
 
 SMALLEST_SCALE = 1e-8  # of the weights; smaller ones would need longer runs
 RELATIVE_STEP = 0.25  # of 1 / s_1; descent at a minimum is stable up to 1 / s_1
@@ -50,18 +52,18 @@ class Pause:
 
 
 def plateau_errors(
-    seed: int, *, data: str, widths: Sequence[int], scale: float, shift: int = 0
+    seed: int, *, data: str, widths: Sequence[int], scale: float, shift: int = 0, value: Expr | None = None
 ) -> tuple[float, ...]:
     """|loss - predicted critical value| at each pause, in units of what theory grants.
 
     The predicted values are those of S = {}, {1}, {1, 2}, ...; granted is the budget of the pause, and
     never more than a quarter of the distance to the next critical value, so that a pause cannot be
     attributed to the wrong one. Millions when the number of pauses is not the number of values.
-    ``shift`` moves every index set, {1, ..., r} to {1 + shift, ..., r + shift}.
+    ``shift`` moves every index set, {1, ..., r} to {1 + shift, ..., r + shift}; ``value`` is a form of 2 L
+    in the letters of the theorem, by default its own.
     """
-    problem = training_data(data, seed, widths)
-    values = nested_values(problem, widths[1], shift)
-    pauses = trained_pauses(problem, widths[1], scale, seed)
+    problem, pauses = _observed(data, seed, tuple(widths), scale)
+    values = nested_values(problem, widths[1], shift, value)
     if len(pauses) != len(values):
         return (float(len(pauses) - len(values)) * 1e6,) * len(values)
     quarter = np.abs(np.diff(nested_values(problem, widths[1], 0))).min() / 4
@@ -72,24 +74,34 @@ def plateau_errors(
 
 
 def final_error(
-    seed: int, *, data: str, widths: Sequence[int], scale: float, rank: int | None = None
+    seed: int, *, data: str, widths: Sequence[int], scale: float, value: tuple[int, Expr] | None = None
 ) -> float:
-    """(last loss - predicted minimum) in units of its budget; ``rank`` predicts another class instead."""
-    problem = training_data(data, seed, widths)
-    values = nested_values(problem, widths[1], 0)
-    last = trained_pauses(problem, widths[1], scale, seed)[-1]
-    return float((last.loss - values[-1 if rank is None else rank]) / last.budget)
+    """(last loss - predicted minimum) in units of its budget.
+
+    ``value`` is a form of 2 L at the minimum for this number of eigenvalues, used where it is theirs.
+    """
+    problem, pauses = _observed(data, seed, tuple(widths), scale)
+    last, squares = pauses[-1], _eigenvalues(problem)
+    count = min(widths[1], len(squares))
+    form = minimum(count) if value is None or value[0] != count else value[1]
+    predicted = float(loss_at(form, _total(problem), squares, range(count)))
+    return (last.loss - predicted) / last.budget
 
 
 def sharper(seed: int, *, data: str, widths: Sequence[int], coarse: float, fine: float) -> float:
     """1.0 if the largest plateau error is smaller from weights of scale ``fine`` than of scale ``coarse``."""
-    problem = training_data(data, seed, widths)
-    values = nested_values(problem, widths[1], 0)
-    errors = [
-        _largest_distance(values[1:-1], trained_pauses(problem, widths[1], scale, seed))
-        for scale in (coarse, fine)
-    ]
+    errors = []
+    for scale in (coarse, fine):
+        problem, pauses = _observed(data, seed, tuple(widths), scale)
+        errors.append(_largest_distance(nested_values(problem, widths[1], 0)[1:-1], pauses))
     return float(errors[1] < errors[0])
+
+
+@lru_cache(maxsize=64)
+def _observed(name: str, seed: int, widths: tuple[int, ...], scale: float) -> tuple[Data, list[Pause]]:
+    """The data and the pauses of training on them: what does not depend on the prediction."""
+    problem = training_data(name, seed, widths)
+    return problem, trained_pauses(problem, widths[1], scale, seed)
 
 
 def _largest_distance(values: Float[np.ndarray, " ranks"], pauses: list[Pause]) -> float:
@@ -133,13 +145,26 @@ def _random_data(random: np.random.Generator, widths: tuple[int, ...]) -> tuple[
     return frame @ random.normal(size=(inputs, inputs)), y * np.sqrt(count)
 
 
-def nested_values(problem: Data, hidden: int, shift: int) -> Float[np.ndarray, " ranks"]:
-    """(|Y|^2 - the squares of s_{1 + shift}, ..., s_{r + shift}) / 2 for r = 0, ..., min(p, rho)."""
+def nested_values(
+    problem: Data, hidden: int, shift: int, value: Expr | None = None
+) -> Float[np.ndarray, " ranks"]:
+    """(|Y|^2 - the squares of s_{1 + shift}, ..., s_{r + shift}) / 2 for r = 0, ..., min(p, rho).
+
+    ``value`` is a form of 2 L in the letters of the theorem, by default its own.
+    """
+    squares = _eigenvalues(problem)
+    form, total = critical_value(len(squares)) if value is None else value, _total(problem)
+    sets = [[(k + shift) % len(squares) for k in range(r)] for r in range(min(hidden, len(squares)) + 1)]
+    return np.array([float(loss_at(form, total, squares, chosen)) for chosen in sets])
+
+
+def _eigenvalues(problem: Data) -> list[float]:
     found = explained_spectrum(np.asarray(problem.inputs), np.asarray(problem.targets))
-    squares = _learnable(found) ** 2
-    rank = min(hidden, len(squares))
-    gains = np.concatenate([[0.0], np.cumsum(np.roll(squares, -shift)[:rank])])
-    return (found.total - gains) / 2
+    return [float(level) for level in _learnable(found) ** 2]
+
+
+def _total(problem: Data) -> float:
+    return explained_spectrum(np.asarray(problem.inputs), np.asarray(problem.targets)).total
 
 
 def _learnable(found: ExplainedSpectrum) -> Float[np.ndarray, " ranks"]:

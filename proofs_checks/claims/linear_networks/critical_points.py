@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from math import pi
 from typing import Any
 
+from sympy import Expr, Integer
+
+from proofs_checks.challenge import ClosedForm, Sampler
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Identity, Ordering
-from proofs_checks.experiment import on_host
-from proofs_checks.linear_landscape import constructed, exact, trained
+from proofs_checks.experiment import OnHost, on_host
+from proofs_checks.linear_landscape import constructed, exact, formulas, trained
 from proofs_checks.profile import Profile
 from theory.errors import InputError
 from theory.linear_networks.critical_points import closed_forms, indicators
@@ -21,6 +26,7 @@ COARSE_SCALE = 1e-3
 LARGEST_SCALE = 1e-6  # plateaus of larger weights are too short to tell neighboring modes apart
 DIABETES_OUTPUTS = 5
 DIGITS = (64, 5, 10)
+MOST_SETS = 16  # of an exhaustive grid of index sets
 
 _BUDGET = Identity()
 
@@ -52,45 +58,76 @@ def claims(profile: Profile, widths: Widths = (5, 3, 4), scale: float = 1e-7) ->
 
 def _exact(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     cases = _exact_cases(widths)
+    rank = max(len(case["levels"]) for case in cases)
+    most = max(min(case["widths"][1], len(case["levels"])) for case in cases)
+    first = Claim(
+        "exact critical points",
+        "gradient 0 and predicted loss at rational critical points of every index set, $V \\ne 0$ included: "
+        "number of exceptions",
+        _BUDGET,
+        on_host(exact.first_order_mismatches),
+        tuple(Point(case, (0.0, 0.0)) for case in cases),
+        profile.scale(2),
+    )
+    second = Claim(
+        "exact inertia",
+        "numbers of negative and zero eigenvalues of the rational Hessian, by its characteristic polynomial, "
+        "at critical points of every index set: number of exceptions",
+        _BUDGET,
+        on_host(exact.inertia_mismatches),
+        tuple(Point(case, 0.0) for case in cases),
+        profile.scale(1),
+    )
     return (
-        Claim(
-            "exact critical points",
-            "gradient 0 and predicted loss at rational critical points of every index set, $V "
-            "\\ne 0$ included: "
-            "number of exceptions",
-            _BUDGET,
-            on_host(exact.first_order_mismatches),
-            tuple(Point(case, (0.0, 0.0)) for case in cases),
-            profile.scale(2),
-        ),
-        Claim(
-            "exact inertia",
-            "numbers of negative and zero eigenvalues of the rational Hessian, by its "
-            "characteristic polynomial, "
-            "at critical points of every index set: number of exceptions",
-            _BUDGET,
-            on_host(exact.inertia_mismatches),
-            tuple(Point(case, 0.0) for case in cases),
-            profile.scale(1),
+        _mutable(first, "value", formulas.critical_value(rank), formulas.spectra(rank, most)),
+        _mutable(
+            _mutable(second, "index", formulas.INDEX, formulas.sizes()),
+            "nullity",
+            formulas.NULLITY,
+            formulas.sizes(),
         ),
     )
 
 
+def _mutable(claim: Claim, name: str, expression: Expr, regimes: dict[str, Sampler]) -> Claim:
+    """The claim with one more closed form: that which its experiment takes as keyword ``name``."""
+    experiment = claim.experiment
+    assert isinstance(experiment, OnHost)
+
+    def restate(other: Expr) -> Claim:
+        return replace(claim, experiment=on_host(partial(experiment.function, **{name: other})))
+
+    form = ClosedForm(name, expression, regimes, restate)
+    return replace(claim, closed_forms=(*claim.closed_forms, form))
+
+
 def _exact_cases(widths: Widths) -> tuple[dict[str, Any], ...]:
-    """The user's widths with distinct eigenvalues; ties; a Sigma_YX that lacks rank; more outputs."""
+    """The user's widths with distinct eigenvalues; ties; a Sigma_YX that lacks rank; more outputs.
+
+    No eigenvalue is 1 or a sum of others, and p < rho, p = rho and p > rho occur.
+    """
     cut = [min(width, exact.LARGEST_WIDTH) for width in widths]
-    levels = [5, 4, 3, 2, 1][-min(cut[0], cut[2]) :]
+    levels = [11, 7, 5, 3, 2][-min(cut[0], cut[2]) :]
     return (
         {"widths": cut, "levels": levels},
         {"widths": [4, 3, 3], "levels": [3, 2, 2]},
-        {"widths": [3, 3, 3], "levels": [3, 1]},
-        {"widths": [2, 3, 4], "levels": [2, 1]},
+        {"widths": [4, 3, 3], "levels": [5, 2]},
+        {"widths": [2, 3, 4], "levels": [3, 2]},
     )
 
 
 def _constructed(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
-    chosen = _index_sets(widths)
-    points = [{"widths": list(widths), "chosen": one} for one in chosen]
+    points = [{"widths": list(widths), "chosen": one} for one in _index_sets(widths)]
+    rank, most = min(widths[0], widths[2]), min(widths)
+    loss = Claim(
+        "loss of constructed points",
+        r"the network's loss there minus $\frac{1}{2} (\mathrm{tr} \Sigma_{YY} - \sum_S "
+        r"\lambda_i)$, in units of its rounding budget",
+        _BUDGET,
+        on_host(constructed.loss_residual),
+        tuple(Point(point, 0.0, margin=1.0) for point in points),
+        profile.scale(8),
+    )
     return (
         Claim(
             "gradient of constructed points",
@@ -101,25 +138,31 @@ def _constructed(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
             tuple(Point(point, 0.0, margin=1.0) for point in points),
             profile.scale(8),
         ),
-        Claim(
-            "loss of constructed points",
-            r"the network's loss there minus $\frac{1}{2} (\mathrm{tr} \Sigma_{YY} - \sum_S "
-            r"\lambda_i)$, in units of "
-            "its rounding budget",
-            _BUDGET,
-            on_host(constructed.loss_residual),
-            tuple(Point(point, 0.0, margin=1.0) for point in points),
-            profile.scale(8),
-        ),
-        Claim(
+        _mutable(loss, "value", formulas.critical_value(rank), formulas.spectra(rank, most)),
+        _second_order(profile, widths, points),
+    )
+
+
+def _second_order(profile: Profile, widths: Widths, points: list[dict[str, Any]]) -> Claim:
+    """Index and nullity in the indicators of the index set, on the grid itself."""
+    _, index, nullity = closed_forms(widths)
+    regimes = formulas.index_sets(min(widths[0], widths[2]), min(widths))
+
+    def claim(index: Expr, nullity: Expr) -> Claim:
+        return Claim(
             "Hessian of constructed points",
             "numbers of negative and zero eigenvalues of the network's Hessian there, factors balanced",
             _BUDGET,
             on_host(constructed.second_order),
-            tuple(Point(point, _predicted_inertia(widths, point["chosen"])) for point in points),
+            tuple(Point(point, _predicted(widths, point["chosen"], index, nullity)) for point in points),
             profile.scale(4),
-        ),
+        )
+
+    forms = (
+        ClosedForm("index", index, regimes, lambda other: claim(other, nullity)),
+        ClosedForm("nullity", nullity, regimes, lambda other: claim(index, other)),
     )
+    return replace(claim(index, nullity), closed_forms=forms)
 
 
 def _trained(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...]:
@@ -137,7 +180,8 @@ def _trained(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...
         tuple(Point({**data, "scale": scale}, (0.0,) * number, margin=1.0) for data, number in pauses),
         profile.scale(6),
     )
-    minimum = Claim(
+    most = max(number - 1 for _, number in pauses)
+    ends = Claim(
         "minimum of training",
         "training ends at reduced-rank regression: last loss minus predicted minimum, in units of its budget",
         _BUDGET,
@@ -145,7 +189,22 @@ def _trained(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...
         tuple(Point({**data, "scale": scale}, 0.0, margin=1.0) for data in (random, diabetes, digits)),
         profile.scale(3),
     )
-    return plateaus, minimum, *_sharper(profile, [data for data, number in pauses if number > 2], scale)
+    ranks = sorted({number - 1 for _, number in pauses} | {min(DIGITS)})
+    return (
+        _mutable(plateaus, "value", formulas.critical_value(most), formulas.nested_spectra(most)),
+        replace(ends, closed_forms=tuple(_minimum(ends, rank) for rank in ranks)),
+        *_sharper(profile, [data for data, number in pauses if number > 2], scale),
+    )
+
+
+def _minimum(claim: Claim, rank: int) -> ClosedForm:
+    """What is left by the best map of this rank; the other grid points keep their own prediction."""
+
+    def restate(other: Expr) -> Claim:
+        return replace(claim, experiment=on_host(partial(trained.final_error, value=(rank, other))))
+
+    regimes = {"the largest chosen": formulas.nested_spectra(rank)[f"r = {rank}"]}
+    return ClosedForm(f"value of rank {rank}", formulas.minimum(rank), regimes, restate)
 
 
 def _sharper(profile: Profile, data: list[dict[str, Any]], scale: float) -> tuple[Claim, ...]:
@@ -240,16 +299,20 @@ def _control(
 
 
 def _index_sets(widths: Widths) -> list[list[int]]:
-    """The best set, a set with inversions, one with an idle unit, and the empty set; without repetition."""
+    """All that fit, where they are few: each pair of eigenvalues tells some two formulas apart.
+
+    Else the best set, one with inversions, two with idle units, and the empty set.
+    """
     rank, hidden = min(widths[0], widths[2]), widths[1]
     largest = min(rank, hidden)
+    if 2**rank <= MOST_SETS:
+        return formulas.all_sets(rank, largest)
     wanted = [range(largest), range(rank - largest, rank), [0], [rank - 1], []]
     found = [list(one) for one in wanted]
     return [one for k, one in enumerate(found) if one not in found[:k]]
 
 
-def _predicted_inertia(widths: Widths, chosen: list[int]) -> tuple[float, float]:
-    """Index and nullity from the closed forms, with the indicators of ``chosen`` inserted."""
-    values = {chi: int(k in chosen) for k, chi in enumerate(indicators(widths))}
-    _, index, nullity = closed_forms(widths)
-    return float(index.subs(values)), float(nullity.subs(values))
+def _predicted(widths: Widths, chosen: list[int], index: Expr, nullity: Expr) -> tuple[float, float]:
+    """Index and nullity with the indicators of ``chosen`` inserted."""
+    values = {chi: Integer(k in chosen) for k, chi in enumerate(indicators(widths))}
+    return float(formulas.value_of(index, values)), float(formulas.value_of(nullity, values))

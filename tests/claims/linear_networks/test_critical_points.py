@@ -1,17 +1,22 @@
 """The theorem's rows, planted errors in them, and the theorem on trial; figures by other routes."""
 
+import math
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
-from sympy import Eq, Trace
+from sympy import Eq, Rational, Trace, log, sqrt, symbols
 
 from proofs_checks import verify
 from proofs_checks.claims.linear_networks.critical_points import claims
+from proofs_checks.judge import judge
 from proofs_checks.linear_landscape import constructed, exact, trained
+from proofs_checks.linear_landscape.formulas import critical_value, loss_at, value_of
 from proofs_checks.precision import float64
 from proofs_checks.profile import Profile
+from proofs_checks.store import open_store
 from theory.derivation import Derivation, check
 from theory.errors import InputError
 from theory.linear_landscape import letters as w
@@ -237,3 +242,101 @@ def test_claims_exist_for_all_widths(widths):
 def test_bad_widths_are_refused(given):
     with pytest.raises(InputError):
         resolve(PARAMETERS, {"widths": given})
+
+
+CHALLENGED = [(claim, form) for claim in claims(Profile("quick")) for form in claim.closed_forms]
+NAMES = [f"{claim.name}: {form.name}" for claim, form in CHALLENGED]
+FORMS = dict(zip(NAMES, (form for _, form in CHALLENGED), strict=True))
+
+
+def outcome(claim):
+    with open_store(None) as store:
+        return judge(claim, theorem="tests", store=store, seed=5).verdict.outcome
+
+
+def test_every_statistical_statement_declares_what_it_puts_on_trial():
+    declared = {claim.name for claim, _ in CHALLENGED}
+    claimed = {claim.name for claim in claims(Profile("quick")) if not claim.control}
+    # These two have no formula: a gradient is zero, a distance shrinks.
+    assert claimed - declared == {"gradient of constructed points", "plateaus sharpen"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_closed_form_in_its_own_place_changes_nothing(name):
+    claim, form = CHALLENGED[NAMES.index(name)]
+    again = form.restate(form.expression)
+    assert [one.predicted for one in again.grid] == [one.predicted for one in claim.grid]
+    assert [one.parameters for one in again.grid] == [one.parameters for one in claim.grid]
+    with float64():
+        point = claim.grid[0].parameters
+        assert again.experiment.function(7, **point) == claim.experiment.function(7, **point)
+
+
+def letters_of(name):
+    return {symbol.name: symbol for symbol in FORMS[name].expression.free_symbols}
+
+
+@pytest.mark.parametrize(
+    ("name", "letter", "wrong"),
+    [
+        # A doubled eigenvalue, the wrong sign, the index without inversions, the nullity without ties or
+        # without what kernel blocks take away.
+        ("exact critical points: value", "lambda_4", lambda x: 2 * x),
+        ("loss of constructed points: value", "lambda_2", lambda x: -x),
+        ("exact inertia: index", "inv", lambda x: 0 * x),
+        ("exact inertia: nullity", "tie", lambda x: 0 * x),
+        ("exact inertia: nullity", "v", lambda x: 0 * x),
+        ("exact inertia: nullity", "z", lambda x: 0 * x),
+        ("Hessian of constructed points: index", "chi_2", lambda x: 1 - x),
+        ("Hessian of constructed points: nullity", "chi_4", lambda x: 0 * x),
+        ("plateaus of training: value", "lambda_3", lambda x: 0 * x),
+        ("minimum of training: value of rank 5", "lambda_5", lambda x: 0 * x),
+    ],
+)
+def test_planted_errors_in_closed_forms_are_refuted(name, letter, wrong):
+    symbol = letters_of(name)[letter]
+    spoiled = FORMS[name].expression.subs(symbol, wrong(symbol))
+    assert outcome(FORMS[name].restate(spoiled)) == "refuted"
+
+
+def test_forms_without_a_value_are_refused():
+    chi = letters_of("Hessian of constructed points: index")["chi_1"]
+    with pytest.raises(InputError, match="no finite real number"):
+        FORMS["Hessian of constructed points: index"].restate(1 / chi)
+    refused = FORMS["exact inertia: index"].restate(1 / letters_of("exact inertia: index")["inv"])
+    assert outcome(refused) == "invalid"
+
+
+def test_values_are_inserted_exactly():
+    x, y = symbols("x y")
+    assert value_of(x - y, {x: Rational(1, 3), y: Rational(1, 7)}) == Rational(4, 21)
+    assert (
+        loss_at(critical_value(3), 0.1, [], [0]) == Rational(0.1) / 2
+    )  # eigenvalues that are not there are 0
+    assert float(value_of(sqrt(x), {x: Rational(2)})) == math.sqrt(2)
+    for undefined in (1 / (x - x * y), sqrt(-x), log(x - 1)):
+        with pytest.raises(InputError, match="no finite real number"):
+            value_of(undefined, {x: Rational(1), y: Rational(1)})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_regimes_satisfy_the_hypotheses(name):
+    form = FORMS[name]
+    for regime, sample in form.regimes.items():
+        for seed in range(20):
+            point = {symbol.name: number for symbol, number in sample(random.Random(seed)).items()}
+            assert set(letters_of(name)) <= set(point), regime
+            chosen = [number for symbol, number in point.items() if symbol.startswith("chi")]
+            levels = [number for symbol, number in point.items() if symbol.startswith("lambda")]
+            assert set(chosen) <= {0, 1}
+            assert levels == sorted(set(levels), reverse=True)
+            assert all(level > 0 for level in levels)
+            assert not levels or point["T"] > sum(levels)
+            if "rho" in point:
+                idle, pairs = point["p"] - point["r"], point["r"] * (point["rho"] - point["r"])
+                assert 0 <= point["r"] <= min(point["p"], point["rho"])
+                assert point["rho"] <= min(point["n"], point["m"])
+                assert point["v"] + point["z"] <= idle
+                assert point["v"] <= point["m"] - point["rho"]
+                assert point["z"] <= point["n"] - point["rho"]
+                assert point["inv"] + point["tie"] <= pairs
