@@ -116,10 +116,22 @@ class _Run:
         certificates = self._judge([case for group in cases for case in group])
         return tuple(
             TheoremReport(
-                matter.theorem.id, matter.derivation, tuple(islice(certificates, len(group))), seconds
+                matter.theorem.id,
+                matter.derivation,
+                tuple(islice(certificates, len(group))),
+                seconds,
+                self._audited(matter),
             )
             for matter, group, seconds in zip(matters, cases, derived, strict=True)
         )
+
+    def _audited(self, matter: _Matter) -> str | None:
+        """What the latest audit in the store says of this theorem; None without a store."""
+        if self.store.path is None:
+            return None
+        from proofs_checks.audit.stored import latest
+
+        return latest(self.store, matter.theorem, matter.parameters) or "not audited"
 
     def _discharge(self, matter: _Matter) -> float:
         """Discharge the rows of one derivation; returns the seconds that took."""

@@ -89,7 +89,7 @@ def samples(expression: Expr, regimes: Mapping[str, Sampler], seed: int, count: 
 
 def compare(original: Sequence[Sample], expression: Expr) -> Comparison:
     """The expression against the values of the original at the points of all its regimes."""
-    found = values(expression, [sample.point for sample in original])
+    found = _values_by_regime(original, expression)
     if all(value is Missing.UNDEFINED for value in found):
         return Comparison("undefined", (), tuple(found))
     pairs = list(zip(original, found, strict=True))
@@ -99,6 +99,33 @@ def compare(original: Sequence[Sample], expression: Expr) -> Comparison:
     known = {sample.regime for sample, value in pairs if not isinstance(value, Missing)}
     complete = known == {sample.regime for sample in original}
     return Comparison("equal" if complete else "unknown", (), tuple(found))
+
+
+def _values_by_regime(original: Sequence[Sample], expression: Expr) -> list[Value]:
+    """As ``values``, where one confirmation that it is undefined stands for all points of a regime."""
+    found = [_enclosed(expression, sample.point) for sample in original]
+    first = {
+        sample.regime: index
+        for index, sample in reversed(list(enumerate(original)))
+        if found[index] is Missing.UNDEFINED
+    }
+    _confirm(found, expression, original, list(first.values()))
+    unsure = [
+        index
+        for index, sample in enumerate(original)
+        if found[index] is Missing.UNKNOWN
+        or (found[index] is Missing.UNDEFINED and found[first[sample.regime]] is not Missing.UNDEFINED)
+    ]
+    _confirm(found, expression, original, unsure)
+    return found
+
+
+def _confirm(found: list[Value], expression: Expr, original: Sequence[Sample], places: Sequence[int]) -> None:
+    """Let SymPy have the last word at these points."""
+    if places:
+        again = _evaluated(expression, [original[index].point for index in places])
+        for index, value in zip(places, again, strict=True):
+            found[index] = value
 
 
 def differ(first: mpmath.mpf, second: Value) -> bool:

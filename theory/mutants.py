@@ -79,6 +79,10 @@ def mutants(expression: Expr) -> tuple[Mutant, ...]:
     """
     original = _key(expression)
     found: dict[Hashable, Mutant] = {}
+    if isinstance(expression, Symbol):  # its coefficient and its exponent are not in the tree
+        return tuple(
+            Mutant(operator, (), expression, after, after) for operator, after in _implied(expression)
+        )
     for place, node in _places(expression):
         for operator, after in _changes(node):
             try:
@@ -142,6 +146,16 @@ def _changes(node: Basic) -> Iterator[Change]:
     yield from _exchanges(node)
 
 
+def _implied(symbol: Symbol) -> Iterator[tuple[str, Expr]]:
+    yield "term 1 added", symbol + 1
+    yield "term 1 subtracted", symbol - 1
+    yield "factor 2 added", 2 * symbol
+    yield "factor 1/2 added", symbol / 2
+    yield "negated", -symbol
+    yield "exponent one more", symbol**2
+    yield "exponent one less", sympy.S.One
+
+
 def _constants(node: Expr) -> Iterator[Change]:
     if not node.is_finite:
         return
@@ -166,7 +180,7 @@ def _factors(node: Mul) -> Iterator[Change]:
     for index, factor in enumerate(node.args):
         others = [*node.args[:index], *node.args[index + 1 :]]
         yield "factor dropped", _joined(Mul, others)
-        if factor not in (0, 1, -1):
+        if factor not in (0, 1, -1) and factor.is_commutative:  # of a matrix, only where it has one
             yield "factor inverted", _joined(Mul, [*others, 1 / factor])
 
 

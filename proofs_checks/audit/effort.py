@@ -19,7 +19,7 @@ class Effort:
         No further trial of a claim, and no further mutant of a closed form, is begun after so long. What
         was left out is visible in the numbers of the report.
     mutants
-        How many mutants of one closed form are judged, drawn at random where there are more.
+        How many mutants of one closed form are put on trial, drawn at random where there are more.
     points
         Points of each regime at which equivalence is decided.
     starts, steps
@@ -36,7 +36,7 @@ class Effort:
 
 
 _EFFORTS = {
-    "quick": Effort(8, 1, 3.0, 40, 4, 16, 100),
+    "quick": Effort(8, 1, 3.0, 30, 2, 16, 100),
     "standard": Effort(50, 2, 60.0, 400, 6, 64, 400),
     "thorough": Effort(400, 4, 1200.0, 100_000, 10, 256, 1000),
 }

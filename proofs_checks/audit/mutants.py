@@ -59,12 +59,14 @@ class Survivor:
 class MutantsRow:
     """One closed form of one claim.
 
-    generated, equivalent, unknown
-        First-order mutants; those equal to the closed form at all points tried in every regime; those without
-        a value in time. Neither of the latter two is judged.
+    generated, compared
+        First-order mutants, and how many of them were looked at: a random choice where the effort is small.
+    equivalent, unknown
+        Of those compared, the ones equal to the closed form at all points tried in every regime, and the ones
+        without a value in time. Neither is judged.
     judged, killable
-        How many of the others were put on trial (a random choice where the effort is small), and how many of
-        these are displaced by more than margin + resolution somewhere the theorem applies.
+        How many of the others were put on trial before the time was up, and how many of these are displaced
+        by more than margin + resolution somewhere the theorem applies.
     refuted, refused, vacuous, undecided, supported, invalid
         What became of those judged. ``refused``: its prediction is no finite real number. ``vacuous``: a
         bound that even its shrunk twin survives.
@@ -77,6 +79,7 @@ class MutantsRow:
     claim: str
     closed_form: str
     generated: int
+    compared: int
     equivalent: int
     unknown: int
     judged: int
@@ -153,22 +156,23 @@ def mutants_of(
     watch(f"{claim.name}, mutants of {form.name}")
     points = samples(form.expression, form.regimes, seed, effort.points)
     generated = mutants(form.expression)
-    compared = [(mutant, compare(points, mutant.expression)) for mutant in generated]
+    chosen = random.Random(f"{seed}:{form.name}").sample(generated, min(effort.mutants, len(generated)))
+    compared = [(mutant, compare(points, mutant.expression)) for mutant in chosen]
     different = [pair for pair in compared if pair[1].kind in ("different", "undefined")]
-    random.Random(f"{seed}:{form.name}").shuffle(different)
     stand = _Stand(claim, form, trial, points)
-    judged = tuple(_judge(stand, different[: effort.mutants], effort.seconds, watch))
+    judged = tuple(_judge(stand, different, effort.seconds, watch))
     kinds = [comparison.kind for _, comparison in compared]
-    return _row(stand, kinds, judged)
+    return _row(stand, len(generated), kinds, judged)
 
 
-def _row(stand: _Stand, kinds: Sequence[str], judged: Sequence[_Judged]) -> MutantsRow:
+def _row(stand: _Stand, generated: int, kinds: Sequence[str], judged: Sequence[_Judged]) -> MutantsRow:
     outcomes = [one.outcome for one in judged]
     names = ("refuted", "refused", "vacuous", "undecided", "supported", "invalid")
     return MutantsRow(
         claim=stand.claim.name,
         closed_form=stand.form.name,
-        generated=len(kinds),
+        generated=generated,
+        compared=len(kinds),
         equivalent=kinds.count("equal"),
         unknown=kinds.count("unknown"),
         judged=len(judged),

@@ -134,8 +134,8 @@ def _trials(claim: Claim, bench: Bench, first: Trial, effort: Effort, watch: Wat
     deterministic = claim.comparator.looks == 1
     wanted = effort.deterministic_trials if deterministic else effort.trials
     watch(f"{claim.name}, planted errors, trial 1 of {wanted}")
-    yield first  # which compiles what the others run
     started = time.perf_counter()
+    yield first
     for number in range(1, wanted):
         if time.perf_counter() - started > effort.seconds:
             return

@@ -79,7 +79,7 @@ class TheoremAudit:
         killed, killable = (sum(getattr(row, name) for row in rows) for name in ("killed", "killable"))
         refuted, planted = sum(row.refuted for row in graded), sum(row.trials * row.checks for row in graded)
         parts = [
-            f"{killed} of {killable} mutants refuted",
+            f"{killed} of {killable} mutants refuted" if rows else "no closed form to mutate",
             f"{refuted} of {planted} planted errors refuted",
         ]
         if self.derivation is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from proofs_checks.audit.planted import PlantedRow, Undisplaced
 from proofs_checks.audit.summary import Undeclared
+from proofs_checks.report.terminal import words
 
 if TYPE_CHECKING:
     from proofs_checks.audit.summary import AuditReport, TheoremAudit
@@ -35,18 +37,19 @@ def audit_tables(report: AuditReport) -> RenderableType:
         parts += [_mutants(theorem)] if theorem.judged_mutants else []
         parts += _remarks(theorem)
     for theorem in report.theorems:
-        parts += [Text(f"{theorem.id}: {line}", "red") for line in theorem.defects]
-        parts += [Text(f"{theorem.id}: {line}", "yellow") for line in theorem.doubts]
+        parts += [words(f"{theorem.id}: {line}", "red") for line in theorem.defects]
+        parts += [words(f"{theorem.id}: {line}", "yellow") for line in theorem.doubts]
     parts.append(_conclusion(report))
     return Group(*parts)
 
 
-def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    for heading in words:
-        table.add_column(heading, vertical="bottom", overflow="fold", no_wrap=heading == "planted error")
+def _table(title: str, texts: Mapping[str, int], numbers: tuple[str, ...]) -> Table:
+    """Columns of words with their least widths, columns of numbers, and the goal."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=words(title), title_justify="left")
+    for heading, width in texts.items():
+        table.add_column(heading, vertical="bottom", overflow="fold", min_width=width)
     for heading in numbers:
-        table.add_column(heading, vertical="bottom", justify="right")
+        table.add_column(heading, vertical="bottom", justify="right", no_wrap=True)
     table.add_column("goal", vertical="bottom", no_wrap=True)
     return table
 
@@ -58,8 +61,8 @@ def _count(number: int) -> str:
 def _planted(theorem: TheoremAudit) -> RenderableType:
     table = _table(
         f"{theorem.id}: planted errors",
-        ("claim", "planted error"),
-        ("delta + rho", "trials", "refuted", "undecided", "supported", "not refuted\nat 95 %"),
+        {"claim": 20, "planted error": 14},
+        ("delta\n+ rho", "trials", "re-\nfuted", "unde-\ncided", "sup-\nported", "not re-\nfuted"),
     )
     previous = ""
     for row in theorem.planted:
@@ -71,28 +74,37 @@ def _planted(theorem: TheoremAudit) -> RenderableType:
 
 def _planted_row(row: PlantedRow, named: bool) -> tuple[RenderableType, ...]:
     return (
-        Text(row.claim if named else ""),
-        Text("none" if row.true else row.error),
+        words(row.claim if named else ""),
+        words("none" if row.true else row.error),
         f"{100 * row.resolution:.2g} %" if row.resolution is not None else "",
         f"{row.trials}" + (f" x {row.checks}" if row.checks > 1 else ""),
         *map(_count, (row.refuted, row.undecided + row.invalid, row.supported)),
-        "" if row.true else f"< {100 * row.limit:.2g} %",
-        Text("not refuted" if row.true and row.status == "met" else row.status, _STYLES[row.status]),
+        f"< {100 * row.limit:.2g} %" if row.goal and row.weakest else "",
+        Text("true" if row.true and row.status == "met" else row.status, _STYLES[row.status]),
     )
 
 
 def _mutants(theorem: TheoremAudit) -> RenderableType:
     table = _table(
         f"{theorem.id}: mutants",
-        ("claim", "closed form"),
-        ("mutants", "equal", "judged", "killable", "refuted", "refused", "unde-\ncided", "sup-\nported"),
+        {"claim": 17, "closed form": 14},
+        (
+            "mutants",
+            "equal",
+            "judged",
+            "kill-\nable",
+            "re-\nfuted",
+            "re-\nfused",
+            "unde-\ncided",
+            "sup-\nported",
+        ),
     )
     for row in theorem.judged_mutants:
         left = row.undecided + row.invalid + row.vacuous
         numbers = (row.generated, row.equivalent, row.judged, row.killable, row.refuted, row.refused)
         table.add_row(
-            Text(row.claim),
-            Text(row.closed_form),
+            words(row.claim),
+            words(row.closed_form),
             *map(_count, (*numbers, left, row.supported)),
             Text(row.status, _STYLES[row.status]),
         )
@@ -104,17 +116,17 @@ def _remarks(theorem: TheoremAudit) -> list[Text]:
     notes = dict.fromkeys(
         f"{row.claim}: {row.note}" for row in theorem.planted if isinstance(row, PlantedRow) and row.note
     )
-    lines = [Text(note, "dim") for note in notes]
+    lines = [words(note, "dim") for note in notes]
     lines += [
-        Text(f"{row.claim}: no error planted: {row.reason}", "dim")
+        words(f"{row.claim}: no error planted: {row.reason}", "dim")
         for row in theorem.planted
         if isinstance(row, Undisplaced)
     ]
     without = [row.claim for row in theorem.mutants if isinstance(row, Undeclared)]
-    lines += [Text(f"no closed form declared: {', '.join(without)}", "dim")] if without else []
+    lines += [words(f"no closed form declared: {', '.join(without)}", "dim")] if without else []
     for row in theorem.judged_mutants:
         lines += [
-            Text(
+            words(
                 f"{row.claim}: {row.closed_form}: {one.change} ({one.operator}), {one.outcome}, "
                 f"{one.displacement:.2g} rho: {one.reason}",
                 "yellow" if one.killable else "dim",
@@ -125,7 +137,7 @@ def _remarks(theorem: TheoremAudit) -> list[Text]:
 
 
 def _conclusion(report: AuditReport) -> Text:
-    words = {
+    said = {
         0: "every planted error that must be noticed was noticed",
         1: "something would slip through",
         3: "nothing slipped through, but not everything was refuted",
@@ -133,4 +145,4 @@ def _conclusion(report: AuditReport) -> Text:
     color = {0: "bold green", 1: "bold red", 3: "bold yellow"}[report.exit_code]
     count = len(report.theorems)
     subject = f"{count} theorem" + ("s" if count != 1 else "")
-    return Text(f"{subject}: {words[report.exit_code]}, {report.seconds:.1f} s", color)
+    return Text(f"{subject}: {said[report.exit_code]}, {report.seconds:.1f} s", color)

@@ -127,12 +127,16 @@ def _json(number: float) -> float | None:
 
 @dataclass(frozen=True)
 class TheoremReport:
-    """One theorem: its derivation and the certificates of its claims and controls."""
+    """One theorem: its derivation and the certificates of its claims and controls.
+
+    ``audited`` says what the latest audit of the same code found, where a store was used.
+    """
 
     id: str
     derivation: Derivation
     certificates: tuple[Certificate, ...]
     derivation_seconds: float
+    audited: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -176,6 +180,7 @@ class TheoremReport:
             "seconds": round(self.seconds, 3),
             "derivation": {name.replace(" ", "_"): count for name, count in self.counts.items()},
             "claims": [claim.to_dict() for claim in self.claims],
+            **({"audited": self.audited} if self.audited is not None else {}),
         }
 
 

@@ -78,9 +78,9 @@ def progress() -> Iterator[Watch]:
         yield watch
 
 
-def _words(words: str, style: str = "") -> Text:
+def words(text: str, style: str = "") -> Text:
     """Words as they stand: brackets are no markup, and what a terminal would obey is spelled out."""
-    return Text(one_line(words), style)
+    return Text(one_line(text), style)
 
 
 def show(renderable: RenderableType) -> None:
@@ -107,8 +107,8 @@ def catalogue_table(entries: list[Entry]) -> RenderableType:
     table.add_column("controls", justify="right")
     for entry in entries:
         status = Text(entry.status, _STYLES[entry.status])
-        words = (_words(word) for word in (entry.id, entry.title, entry.cite))
-        table.add_row(*words, status, str(entry.claims), str(entry.controls))
+        cells = (words(word) for word in (entry.id, entry.title, entry.cite))
+        table.add_row(*cells, status, str(entry.claims), str(entry.controls))
     return table
 
 
@@ -126,7 +126,8 @@ def verdict_table(report: Report, details: bool = False) -> RenderableType:
         parts += [_claims_table(theorem) for theorem in report.theorems]
     parts += [line for theorem in report.theorems for line in _unproved(theorem)]
     parts += [_unexpected(theorem, claim) for theorem, claim in report.unexpected]
-    parts += [_words(note, "yellow") for note in report.notes]
+    parts += [words(note, "yellow") for note in report.notes]
+    parts += [words(f"{one.id}: audit: {one.audited}") for one in report.theorems if one.audited is not None]
     parts.append(_conclusion(report))
     return Group(*parts)
 
@@ -136,7 +137,7 @@ def _summary_row(theorem: TheoremReport) -> tuple[RenderableType, ...]:
     kinds = ("proved", "certified", "cited", "open", "not run")
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     return (
-        _words(theorem.id),
+        words(theorem.id),
         Text(summary, _STYLES[theorem.status]),
         _tally([claim for claim in theorem.claims if not claim.control]),
         _tally([claim for claim in theorem.claims if claim.control]),
@@ -151,7 +152,7 @@ def _tally(claims: list[ClaimReport]) -> Text:
 
 
 def _claims_table(theorem: TheoremReport) -> RenderableType:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_words(theorem.id), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=words(theorem.id), title_justify="left")
     table.add_column("claim", min_width=30, overflow="fold")
     for heading in ("comparator", "verdict"):
         table.add_column(heading)
@@ -161,8 +162,8 @@ def _claims_table(theorem: TheoremReport) -> RenderableType:
         verdict = Text(claim.verdict, "green" if claim.as_expected else "red")
         numbers = claim.worst
         table.add_row(
-            _words(("control: " if claim.control else "") + claim.name),
-            _words(claim.comparator),
+            words(("control: " if claim.control else "") + claim.name),
+            words(claim.comparator),
             verdict,
             f"{numbers.predicted:.5g}",
             f"{numbers.estimate:.5g}",
@@ -178,12 +179,12 @@ def _unproved(theorem: TheoremReport) -> Iterator[Text]:
         if checked.status in ("open", "not run"):
             reason = to_text(checked.row.reason)
             line = f"{theorem.id}: {checked.status} row: {reason}: {checked.outcome.how}"
-            yield _words(line, _STYLES[checked.status])
+            yield words(line, _STYLES[checked.status])
 
 
 def _unexpected(theorem: TheoremReport, claim: ClaimReport) -> Text:
     expected = f"expected {claim.expected}, found {claim.verdict}"
-    return _words(f"{theorem.id}: {claim.name}: {expected}: {claim.cause}", _STYLES[claim.verdict])
+    return words(f"{theorem.id}: {claim.name}: {expected}: {claim.cause}", _STYLES[claim.verdict])
 
 
 def _conclusion(report: Report) -> Text:

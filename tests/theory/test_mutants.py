@@ -133,6 +133,11 @@ def test_what_sympy_would_simplify_stays():
     assert powers == {Pow(x, 1, evaluate=False)}
 
 
+def test_a_bare_symbol_has_the_mutants_of_its_coefficient_and_exponent():
+    found = {one.expression for one in mutants(x)}
+    assert found == {x + 1, x - 1, 2 * x, x / 2, -x, x**2, Integer(1)}
+
+
 def test_exchanging_symbols_in_a_symmetric_expression_is_no_mutant():
     assert not [one for one in mutants(x + y) if "exchanged" in one.operator]
     assert [one for one in mutants(x - y) if "exchanged" in one.operator]
