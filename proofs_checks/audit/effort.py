@@ -36,9 +36,9 @@ class Effort:
 
 
 _EFFORTS = {
-    "quick": Effort(8, 1, 3.0, 30, 2, 16, 100),
-    "standard": Effort(50, 2, 60.0, 400, 6, 64, 400),
-    "thorough": Effort(400, 4, 1200.0, 100_000, 10, 256, 1000),
+    "quick": Effort(8, 1, 3.0, 30, 6, 16, 100),
+    "standard": Effort(50, 2, 60.0, 400, 12, 64, 400),
+    "thorough": Effort(400, 4, 1200.0, 100_000, 24, 256, 1000),
 }
 
 
