@@ -41,7 +41,7 @@ Theorems = Annotated[
     list[str] | None, typer.Argument(metavar="[ID ...]", help="Ids or files; none: the whole catalogue.")
 ]
 ProfileName = Annotated[str, typer.Option(metavar="quick|standard|thorough", help="How many seeds.")]
-Seed = Annotated[int, typer.Option(min=0, help="Where the random numbers start.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Where the random numbers start.")]
 StoreFile = Annotated[
     Path | None, typer.Option(help="Keep finished measurements in this file and continue from it.")
 ]

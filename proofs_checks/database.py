@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from proofs_checks import journal
-from proofs_checks.salvage import StrangeLayout, carry_over, harden, is_damage, set_aside
+from proofs_checks.salvage import StrangeLayout, carry_over, harden, has_header, is_damage, set_aside
 from theory.errors import InputError, NotRun
 
 APPLICATION = 0x70726F76  # "prov"
 SCHEMA = 2
-_HEADER = b"SQLite format 3\x00"
+_MAGIC = b"SQLite format 3\x00"
+_SMALLEST_FILE = 512
+_OWNER_AT = 68  # where the header has the application
 _WAIT_SECONDS = 60.0  # for another process that is writing
 _SLICE_SECONDS = 1.0  # of waiting inside SQLite, where no signal is heard
 
@@ -94,7 +96,8 @@ def connect(path: Path | None, notes: list[str]) -> sqlite3.Connection:
     """Open or create the file; in memory without a path. What was found damaged is added to ``notes``."""
     if path is None:
         return _prepare(sqlite3.connect(":memory:", isolation_level=None), path)
-    _check_file(path, notes)
+    if _is_spoilt(path, notes):
+        return renew(path, notes)
     torn = journal.damage(path)
     if torn:
         notes.append(f"the journal of the store {path} {torn}: what it alone held is measured again")
@@ -120,7 +123,8 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open a store without changing anything in its folder. Raises InputError for what is no intact store."""
-    _check_file(path, [])
+    if _is_spoilt(path, []):
+        raise InputError(f"the store {path} is damaged: its header is not the one of a store")
     # Without a journal nothing but the file itself has to be read, and SQLite need not create one.
     journal = path.with_name(path.name + "-wal")
     quiet = "" if journal.exists() and journal.stat().st_size else "&immutable=1"
@@ -153,23 +157,38 @@ def renew(path: Path, notes: list[str]) -> sqlite3.Connection:
     return connection
 
 
-def _check_file(path: Path, notes: list[str]) -> None:
-    """Refuse what is no store before SQLite touches it."""
-    if path.is_dir() or not path.resolve().parent.is_dir():
+def _is_spoilt(path: Path, notes: list[str]) -> bool:
+    """Whether the header of our own file is damaged; refuses what is no store before SQLite touches it."""
+    try:
+        placed = not path.is_dir() and path.resolve().parent.is_dir()
+    except (OSError, ValueError):  # a name that is too long for a name
+        placed = False
+    if not placed:
         raise InputError(f"the store {path} must be a file in a folder that exists")
     if not path.exists():
-        return
+        return False
     try:
         with path.open("rb") as file:
-            beginning = file.read(len(_HEADER))
+            beginning = file.read(_SMALLEST_FILE)
     except OSError as error:
         raise StoreError(f"the store {path} cannot be read: {error}") from error
-    if not beginning:
+    if len(beginning) < _SMALLEST_FILE and beginning[: len(_MAGIC)] == _MAGIC[: len(beginning)]:
+        # SQLite takes so short a file for a new one.
         notes.append(f"the store {path} was empty: everything is measured")
-    elif beginning != _HEADER:
+        return False
+    ours = beginning[_OWNER_AT : _OWNER_AT + 4] == APPLICATION.to_bytes(4, "big")
+    if not (ours or beginning.startswith(_MAGIC)):
         raise InputError(
             f"{path} is no store of provenet, or its first bytes are damaged: give another file, or remove it"
         )
+    return ours and not (has_header(beginning) and _is_whole(path, beginning))
+
+
+def _is_whole(path: Path, beginning: bytes) -> bool:
+    """Whether the file has all its pages; after a kill some may be in the journal alone."""
+    journal_left = path.with_name(path.name + "-wal").exists()
+    pages, page = (int.from_bytes(beginning[at : at + size], "big") for at, size in ((28, 4), (16, 2)))
+    return journal_left or path.stat().st_size >= pages * page
 
 
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> sqlite3.Connection:
@@ -199,9 +218,13 @@ def _owner(connection: sqlite3.Connection) -> int:
 
 
 def _check_owner(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Refuse other applications and layouts; raise StrangeLayout for a store whose layout is damaged."""
     owner = _owner(connection)
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if owner != APPLICATION and (owner or tables):
+    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    found, tables = {row[0] for row in rows}, {one for one in _TABLES if "CREATE TABLE" in one}
+    if owner != APPLICATION and (owner or found):
+        if tables <= found:
+            raise StrangeLayout("its tables are those of a store, its owner is not")
         raise InputError(f"{path} is a database of another application: give another file for the store")
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if owner == APPLICATION and version != SCHEMA:
@@ -209,12 +232,9 @@ def _check_owner(connection: sqlite3.Connection, path: Path | None) -> None:
             f"the store {path} has layout {version}, this version of provenet writes layout {SCHEMA}: "
             "give another file"
         )
-    if owner == APPLICATION:
-        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-        found, tables_made = {row[0] for row in rows}, {one for one in _TABLES if "CREATE TABLE" in one}
-        if not tables_made <= found <= set(_TABLES):
-            # A trigger or a view of somebody else's would run inside our own statements.
-            raise StrangeLayout("its layout is not the one of a store")
+    if owner == APPLICATION and not tables <= found <= set(_TABLES):
+        # A trigger or a view of somebody else's would run inside our own statements.
+        raise StrangeLayout("its layout is not the one of a store")
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:
