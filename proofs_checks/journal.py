@@ -10,6 +10,8 @@ from pathlib import Path
 _HEADER, _FRAME = struct.Struct(">8I"), struct.Struct(">6I")
 _MAGIC = 0x377F0682  # with little-endian checksums; the last bit says big-endian
 _MODULUS = 1 << 32
+# https://www.sqlite.org/walformat.html, section 2.1: version, size of a page, number of valid frames.
+_INDEX, _INDEX_VERSION = struct.Struct("=I10xHI"), 3007000
 _SETTLED_SECONDS = 0.2  # a process that is writing has finished its frame by then
 
 
@@ -32,7 +34,9 @@ def damage(path: Path) -> str | None:
 
 
 def _read_damage(journal: Path) -> str | None:
-    content = journal.read_bytes()
+    content, page, counted = journal.read_bytes(), *_counted(journal)
+    if len(content) < (_HEADER.size + counted * (_FRAME.size + page) if counted else 0):
+        return "breaks off"
     if not content:
         return None
     if len(content) < _HEADER.size:
@@ -43,6 +47,16 @@ def _read_damage(journal: Path) -> str | None:
     if magic & ~1 != _MAGIC or sums != (first, second):
         return "has a damaged header"
     return _frame_damage(content, page, tuple(salt), order, sums)
+
+
+def _counted(journal: Path) -> tuple[int, int]:
+    """The size of a page and the number of records, as the index beside the journal has them."""
+    index = journal.with_name(journal.name.removesuffix("-wal") + "-shm")
+    content = index.read_bytes() if index.exists() else b""
+    if len(content) < _INDEX.size:
+        return 0, 0
+    version, page, counted = _INDEX.unpack_from(content)
+    return (page, counted) if version == _INDEX_VERSION else (0, 0)
 
 
 def _frame_damage(

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 # Extended code of "disk I/O error" when the file ends before the page does.
 _SHORT_READ = 522
 _LARGEST_VALUE = 2**27  # bytes of one cell, 16 million values
 _SMALLEST_ROW = 64  # bytes: bounds the row numbers that a file of a given size can hold
+
+# https://www.sqlite.org/fileformat2.html, section 1.3: magic, page size, WAL, payload fractions; then the
+# format of the schema, the encoding, and the bytes that are zero.
+_HEADER = {
+    0: b"SQLite format 3\x00" + b"\x10\x00\x02\x02\x00\x40\x20\x20",
+    44: b"\x00\x00\x00\x04",
+    52: b"\x00\x00\x00\x00" + b"\x00\x00\x00\x01",
+    72: bytes(20),
+}
 
 _COLUMNS = {
     "designs": ("number", "seal", "document"),
@@ -32,6 +44,13 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code == _SHORT_READ or code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def has_header(beginning: bytes) -> bool:
+    """Whether a file begins as every store does; a new one is not yet in the mode of a journal."""
+    new = beginning[18:20] == b"\x01\x01"
+    found = beginning[:18] + b"\x02\x02" + beginning[20:] if new else beginning
+    return all(found[place : place + len(content)] == content for place, content in _HEADER.items())
+
+
 def set_aside(path: Path) -> Path:
     """Rename a store and its journal to the first free ``NAME.damaged-N``."""
     number = 1
@@ -48,12 +67,30 @@ def set_aside(path: Path) -> Path:
 def carry_over(damaged: Path, target: sqlite3.Connection) -> int:
     """Copy every row that can still be read; checksums are verified on use. Returns their number."""
     saved = 0
-    for table, columns in _COLUMNS.items():
-        marks = ", ".join("?" * len(columns))
-        insertion = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
-        for row in _rows(damaged, table, columns):
-            saved += target.execute(insertion, row).rowcount
+    with _repaired(damaged) as source:
+        for table, columns in _COLUMNS.items():
+            marks = ", ".join("?" * len(columns))
+            insertion = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+            for row in _rows(source, table, columns):
+                saved += target.execute(insertion, row).rowcount
     return saved
+
+
+@contextmanager
+def _repaired(damaged: Path) -> Iterator[Path]:
+    """A copy whose header is what every store has, as far as it is the same in all of them."""
+    with TemporaryDirectory(dir=damaged.parent, prefix=f"{damaged.name}-") as folder:
+        copy = Path(folder) / damaged.name
+        shutil.copyfile(damaged, copy)
+        journal = damaged.with_name(damaged.name + "-wal")
+        if journal.exists():
+            shutil.copyfile(journal, copy.with_name(journal.name))
+        with copy.open("r+b") as file:
+            for place, content in _HEADER.items():
+                if place + len(content) <= damaged.stat().st_size:
+                    file.seek(place)
+                    file.write(content)
+        yield copy
 
 
 def harden(connection: sqlite3.Connection) -> None:

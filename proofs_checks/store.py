@@ -54,9 +54,10 @@ class Store:
         self._write(("INSERT OR IGNORE INTO designs (seal, document) VALUES (?, ?)", (seal, text)))
 
     def designs(self) -> dict[str, dict[str, Any]]:
-        """Every sealed design whose seal matches its content, by seal."""
+        """Every sealed design whose seal matches its content, by seal; others are named in ``notes``."""
         rows = self._read("SELECT seal, document FROM designs", ())
         found = {seal: _intact(text, seal) for seal, text in rows}
+        self.notes += [f"design {seal[:12]} is damaged" for seal in found if found[seal] is None]
         return {seal: document for seal, document in found.items() if document is not None}
 
     def get(self, name: str) -> Values | None:

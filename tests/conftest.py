@@ -25,10 +25,8 @@ hypothesis.settings.load_profile("house")
 
 def pytest_terminal_summary(terminalreporter):
     """What the fault tests have counted, at the end of the report."""
-    reports = [
-        one for group in terminalreporter.stats.values() for one in group if hasattr(one, "user_properties")
-    ]
-    for report in reports:
-        for name, value in report.user_properties if report.when == "call" else ():
-            if name == "faults":
-                terminalreporter.write_line(f"faults: {value}")
+    reports = [one for group in terminalreporter.stats.values() for one in group]
+    finished = [one for one in reports if getattr(one, "when", None) == "call"]
+    for name, value in (pair for report in finished for pair in report.user_properties):
+        if name == "faults":
+            terminalreporter.write_line(f"faults: {value}")
