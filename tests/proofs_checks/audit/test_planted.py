@@ -72,10 +72,11 @@ def test_only_the_displaced_component_is_counted():
 
 
 def test_a_coarse_claim_says_so_and_has_a_goal_at_2_rho():
-    found = table(means(resolution=0.3))
+    found = table(replace(means(resolution=0.3), seeds=20))
     assert found["x 1.05"].status == "no goal"
     assert found["x 1.05"].note == "no goal at 5 %: the resolution is 30 %"
-    assert found["x 1.05"].supported >= 5  # an error of 5 % slips through, as declared
+    # 5 % is two standard errors of 20 blocks of 100: such an error slips through, as declared
+    assert found["x 1.05"].supported >= 5
     assert found["+ 2 rho"].status == "met"
 
 
