@@ -200,6 +200,8 @@ def verify(
     if certificates is not None:
         write_certificates([claim.certificate for claim in report.claims], certificates)
     if as_json:
+        for note in report.notes:
+            print(f"provenet: {one_line(note)}", file=sys.stderr)
         emit_json(report.to_dict())
     else:
         terminal.show(terminal.verdict_table(report, details))

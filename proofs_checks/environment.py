@@ -56,10 +56,48 @@ def environment() -> Mapping[str, Any]:
         "x64": bool(_setting("jax_enable_x64")),
         "threefry_partitionable": bool(_setting("jax_threefry_partitionable")),
         "prng": "threefry2x32",
+        # The keys of an experiment are threefry; what it makes of its own follows this setting.
+        "default_prng": str(_setting("jax_default_prng_impl")),
         "matmul_precision": str(_setting("jax_default_matmul_precision")),
+        "dtype_promotion": str(_setting("jax_numpy_dtype_promotion")),
+        "disable_jit": bool(_setting("jax_disable_jit")),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "tf32_override": os.environ.get("NVIDIA_TF32_OVERRIDE", ""),
         "device": device(),
+        "processor": processor(),
     }
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """What another environment had that this one has not, a few words each."""
+    found = []
+    versions = [part.get("versions") for part in (then, now)]
+    old, new = (one if isinstance(one, Mapping) else {} for one in versions)
+    found += [f"{name} {old[name]}" for name in old if old[name] != new.get(name)]
+    if then.get("source") != now.get("source"):
+        found.append("other source code")
+    names = [name for name in {**then, **now} if name not in ("versions", "source")]
+    missing = "unknown"
+    found += [f"{name} {then.get(name, missing)}" for name in names if then.get(name) != now.get(name)]
+    return tuple(found)
+
+
+@cache
+def processor() -> str:
+    """Architecture, model and instructions of the host: compilers choose by them, hence last digits."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return f"{platform.machine()} {platform.processor()}"
+    first = dict(reversed([_pair(line) for line in lines if ":" in line]))
+    instructions = sorted((first.get("flags") or first.get("Features") or "").split())
+    digest = sha256(" ".join(instructions).encode()).hexdigest()[:8]
+    return f"{platform.machine()} {first.get('model name', '')} {digest}"
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip(), value.strip()
 
 
 def device() -> str:

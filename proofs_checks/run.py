@@ -64,6 +64,7 @@ def verify(
     settings = resolve_all(chosen, parameters)
     level = Profile(cast(ProfileName, profile))  # which refuses other words
     derivations = [theorem.derivation(settings[theorem.id]) for theorem in chosen]  # refuses bad values
+    from proofs_checks.environment import environment
     from proofs_checks.precision import float64
     from proofs_checks.store import open_store
 
@@ -75,6 +76,7 @@ def verify(
                 for theorem, derivation in zip(chosen, derivations, strict=True)
             ]
         )
+        kept.name_strangers(environment())
         notes = tuple(kept.notes)
     return Report(level.name, reports, time.perf_counter() - started, notes)
 

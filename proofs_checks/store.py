@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from proofs_checks.certificate import Certificate, digest_of
 from proofs_checks.database import StoreError, connect, failure, patiently, renew, transaction
 from proofs_checks.documents import read_json
+from proofs_checks.environment import differences
 from proofs_checks.salvage import is_damage
 from theory.errors import InputError
 
 Values = NDArray[np.float64]
+
+_FEW = 3
 
 
 class Store:
@@ -59,6 +62,24 @@ class Store:
         found = {seal: _intact(text, seal) for seal, text in rows}
         self.notes += [f"design {seal[:12]} is damaged" for seal in found if found[seal] is None]
         return {seal: document for seal, document in found.items() if document is not None}
+
+    def name_strangers(self, environment: Mapping[str, Any]) -> None:
+        """Note which cells were measured in another environment: they stay, and nothing uses them."""
+        others: dict[str, list[str]] = {}
+        for seal, document in self.designs().items():
+            then = document.get("environment")
+            if isinstance(then, Mapping) and (found := differences(then, environment)):
+                others.setdefault(_some(found), []).append(seal)
+        counts = self._cells_by_seal() if others else {}
+        for words, seals in others.items():
+            count = sum(counts.get(seal, 0) for seal in seals)
+            if count:
+                cells = "1 cell" if count == 1 else f"{count:,} cells"
+                self.notes.append(f"the store also holds {cells} measured with {words}; they are not used")
+
+    def _cells_by_seal(self) -> dict[str, int]:
+        place = "CASE WHEN json_valid(header) THEN json_extract(header, '$.seal') END"
+        return dict(self._read(f"SELECT {place}, count(*) FROM cells GROUP BY 1", ()))
 
     def get(self, name: str) -> Values | None:
         """The values of a finished cell; None where it was not measured, is damaged, or is to be repeated."""
@@ -187,6 +208,12 @@ def _place(path: Path | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return (found.st_dev, found.st_ino) if found else None
+
+
+def _some(words: tuple[str, ...]) -> str:
+    """The first few, and how many more there are."""
+    more = len(words) - _FEW
+    return ", ".join(words[:_FEW]) + (f" and {more} more differences" if more > 0 else "")
 
 
 def _retirement(name: str, reason: str) -> tuple[tuple[str, tuple[Any, ...]], ...]:
