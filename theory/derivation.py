@@ -12,7 +12,9 @@ from sympy import And, Basic, S
 from theory.balls import BallsUnavailable
 from theory.proving.outcome import Answer, Method, Outcome, Status
 from theory.statement import Domain, Statement
-from theory.time_limit import TimeLimitExceeded
+from theory.time_limit import TimeLimitExceeded, last_resort
+
+ROW_SECONDS = 600.0  # the longest row of the catalogue takes some seconds
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def check(row: Row, default: Domain | None = None) -> CheckedRow:
     A computer algebra system fails in many ways: a row on which it fails is open, and says how.
     """
     try:
-        outcome = row.method.discharge(row.relation, row.domain or default)
+        with last_resort(ROW_SECONDS):
+            outcome = row.method.discharge(row.relation, row.domain or default)
     except BallsUnavailable as missing:
         return CheckedRow(row, Status.NOT_RUN, Outcome(Answer.UNKNOWN, f"not run: {missing}"))
     except TimeLimitExceeded as late:

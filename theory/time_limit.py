@@ -19,7 +19,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, BinaryIO, TypeVar
 
 from theory.errors import InputError
@@ -66,6 +67,30 @@ def run_with_time_limit(function: Callable[..., Result], *arguments: Any, second
     if succeeded:
         return value
     raise value
+
+
+@contextlib.contextmanager
+def last_resort(seconds: float) -> Iterator[None]:
+    """Raise TimeLimitExceeded where the block takes longer: for what could not be sent to a child process.
+
+    It works in the main thread, between two steps of Python, and where nobody else has set an alarm;
+    elsewhere the block runs without a limit.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "setitimer") or signal.getitimer(signal.ITIMER_REAL)[0]:
+        yield
+        return
+
+    def late(number: int, frame: FrameType | None) -> None:
+        raise TimeLimitExceeded(f"no result within {seconds:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class _Child:
