@@ -118,6 +118,7 @@ def _written(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _stored(path: Path) -> Iterator[tuple[str, Any]]:
     with closing(connect_to_read(path)) as connection:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_TEXT)
         try:
             yield from (
                 (f"certificate {number}", text)
