@@ -19,7 +19,7 @@ from theory.errors import InputError, NotRun
 from theory.grammar.sizes import shown
 from theory.printing.visible import one_line, visible, visible_json
 
-_OPTIONS = ("profile", "seed", "store", "fresh", "progress")
+_OPTIONS = ("profile", "seed", "store", "fresh", "workers", "scheduler", "progress")
 _LONGEST_REFUSAL = 1000
 EXPECTED, UNEXPECTED, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
 
@@ -46,6 +46,10 @@ StoreFile = Annotated[
     Path | None, typer.Option(help="Keep finished measurements in this file and continue from it.")
 ]
 
+Workers = Annotated[int | None, typer.Option(metavar="N", help="Measure in N processes of this machine.")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Measure on the workers of this Dask scheduler.")
+]
 CertificateFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the certificates to this file, for provenet check.")
 ]
@@ -171,6 +175,8 @@ def verify(
     seed: Seed = 0,
     store: StoreFile = None,
     fresh: Annotated[bool, typer.Option(help="Repeat measurements that the store holds.")] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     details: Annotated[bool, typer.Option(help="Print every claim with its numbers.")] = False,
     certificates: CertificateFile = None,
     as_json: Json = False,
@@ -180,23 +186,16 @@ def verify(
     Exit code 0 if all is as expected, 1 if something is not, 3 if something is undecided or invalid and
     nothing is refuted.
     """
-    given = settings(set_)
+    given: dict[str, Any] = {**settings(set_)}
     require_folder(certificates)
     screening.settings(theorems or (), given)
     from proofs_checks.commands.check import write as write_certificates
     from proofs_checks.report import terminal
     from proofs_checks.run import verify as run
 
+    options: dict[str, Any] = {"store": store, "fresh": fresh, "workers": workers, "scheduler": scheduler}
     with terminal.progress() as watch:
-        report = run(
-            *(theorems or ()),
-            profile=profile,
-            seed=seed,
-            store=store,
-            fresh=fresh,
-            progress=watch,
-            **given,
-        )
+        report = run(*(theorems or ()), profile=profile, seed=seed, progress=watch, **options, **given)
     if certificates is not None:
         write_certificates([claim.certificate for claim in report.claims], certificates)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from theory.suggestions import suggest
 
 if TYPE_CHECKING:
     from proofs_checks.certificate import Certificate
+    from proofs_checks.cluster.engine import Cluster
     from proofs_checks.judge import Case, Event
     from proofs_checks.store import Store
     from theory.derivation import Derivation
@@ -44,6 +45,8 @@ def verify(
     seed: int = 0,
     store: str | Path | None = None,
     fresh: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
     **parameters: object,
 ) -> Report:
@@ -54,6 +57,9 @@ def verify(
         nothing is kept.
     fresh
         Repeat measurements that the store already holds.
+    workers, scheduler
+        Measure in this many processes of this machine, or on the workers of the Dask scheduler at this
+        address (extra ``cluster``). The verdicts are the same.
 
     Raises InputError before anything is run or written.
     """
@@ -63,21 +69,13 @@ def verify(
         raise InputError("the catalogue is empty: name a file with a theorem")
     settings = resolve_all(chosen, parameters)
     level = Profile(cast(ProfileName, profile))  # which refuses other words
-    derivations = [theorem.derivation(settings[theorem.id]) for theorem in chosen]  # refuses bad values
-    from proofs_checks.environment import environment
-    from proofs_checks.precision import float64
-    from proofs_checks.store import open_store
+    matters = [_matter(theorem, settings[theorem.id]) for theorem in chosen]  # refuses bad values
+    from proofs_checks.cluster import connected, subjects
 
-    with open_store(store, fresh=fresh) as kept, float64():
-        run = _Run(level, seed, kept, progress or _silent)
-        reports = run.verify(
-            [
-                _Matter(theorem, derivation, settings[theorem.id])
-                for theorem, derivation in zip(chosen, derivations, strict=True)
-            ]
-        )
-        kept.name_strangers(environment())
-        notes = tuple(kept.notes)
+    watch = _Watch(progress or _silent)
+    places = subjects(theorems or tuple(catalogue()), chosen, level.name, settings)
+    with connected(places, workers=workers, scheduler=scheduler, say=watch.say) as engine:
+        reports, notes = _Run(level, seed, watch.step, engine).verify(matters, store, fresh)
     return Report(level.name, reports, time.perf_counter() - started, notes)
 
 
@@ -102,38 +100,40 @@ class _Matter(NamedTuple):
     parameters: Mapping[str, Any]
 
 
+def _matter(theorem: Theorem, parameters: Mapping[str, Any]) -> _Matter:
+    return _Matter(theorem, theorem.derivation(parameters), parameters)
+
+
 @dataclass(frozen=True)
 class _Run:
     """What all theorems of one run share."""
 
     profile: Profile
     seed: int
-    store: Store
     progress: Progress
+    engine: Cluster | None
 
-    def verify(self, matters: Sequence[_Matter]) -> tuple[TheoremReport, ...]:
-        """Discharge the rows of all theorems, then judge all their claims."""
-        derived = [self._discharge(matter) for matter in matters]
-        cases = [self._cases(matter) for matter in matters]
-        certificates = self._judge([case for group in cases for case in group])
-        return tuple(
-            TheoremReport(
-                matter.theorem.id,
-                matter.derivation,
-                tuple(islice(certificates, len(group))),
-                seconds,
-                self._audited(matter),
-            )
+    def verify(
+        self, matters: Sequence[_Matter], path: str | Path | None, fresh: bool
+    ) -> tuple[tuple[TheoremReport, ...], tuple[str, ...]]:
+        """Discharge the rows of all theorems, then judge all their claims; the reports, and notes."""
+        from proofs_checks.environment import environment
+        from proofs_checks.precision import float64
+        from proofs_checks.store import open_store
+
+        with open_store(path, fresh=fresh) as store, float64():
+            derived = [self._discharge(matter) for matter in matters]
+            cases = [self._cases(matter) for matter in matters]
+            certificates = self._judge([case for group in cases for case in group], store)
+            store.name_strangers(environment())
+            notes = (*store.notes, *(self.engine.notes if self.engine else ()))
+            notes += devices_note(store, certificates)
+        remaining = iter(certificates)
+        reports = tuple(
+            TheoremReport(matter.theorem.id, matter.derivation, tuple(islice(remaining, len(group))), seconds)
             for matter, group, seconds in zip(matters, cases, derived, strict=True)
         )
-
-    def _audited(self, matter: _Matter) -> str | None:
-        """What the latest audit in the store says of this theorem; None without a store."""
-        if self.store.path is None:
-            return None
-        from proofs_checks.audit.stored import latest
-
-        return latest(self.store, matter.theorem, matter.parameters) or "not audited"
+        return reports, notes
 
     def _discharge(self, matter: _Matter) -> float:
         """Discharge the rows of one derivation; returns the seconds that took."""
@@ -148,15 +148,14 @@ class _Run:
         claims = matter.theorem.claims(self.profile, matter.parameters)
         return [Case(matter.theorem.id, claim, self.seed, matter.parameters) for claim in claims]
 
-    def _judge(self, cases: Sequence[Case]) -> Iterator[Certificate]:
+    def _judge(self, cases: Sequence[Case], store: Store) -> tuple[Certificate, ...]:
         from proofs_checks.design import ErrorPool
         from proofs_checks.judge import judge_all
 
         pool = ErrorPool()
         for case in cases:
             pool.allocate(case.theorem, case.claim)
-        certificates = judge_all(cases, store=self.store, progress=self._watch(cases))
-        return iter(certificates)
+        return judge_all(cases, store=store, engine=self.engine, progress=self._watch(cases))
 
     def _watch(self, cases: Sequence[Case]) -> Callable[[Event], None]:
         """The progress of each theorem in steps: its derivation, then its claims."""
@@ -170,6 +169,35 @@ class _Run:
             self.progress(event.theorem, doing, names.index(event.claim) + 1, len(names) + 1)
 
         return watch
+
+
+def devices_note(store: Store, certificates: Sequence[Certificate]) -> tuple[str, ...]:
+    """Where the cells of these claims were measured, unless all were where their designs were sealed."""
+    counts = store.devices(certificate.seal for certificate in certificates)
+    own = {certificate.design["environment"]["device"] for certificate in certificates}
+    if set(counts) <= own:
+        return ()
+    *some, most = sorted(counts, key=lambda device: (counts[device], device))
+    if not some:
+        return (f"all {counts[most]} cells were measured on {most}, the design was sealed on {own.pop()}",)
+    parts = ", ".join(f"{counts[device]} cells were measured on {device}" for device in some)
+    return (f"{parts}, the others on {most}",)
+
+
+class _Watch:
+    """Reports the steps of a run, and between them what it waits for."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._place = ("", 0, 1)
+
+    def step(self, theorem: str, doing: str, finished: int, steps: int) -> None:
+        self._place = (theorem, finished, steps)
+        self._progress(theorem, doing, finished, steps)
+
+    def say(self, text: str) -> None:
+        theorem, finished, steps = self._place
+        self._progress(theorem, text, finished, steps)
 
 
 def _silent(theorem: str, doing: str, finished: int, steps: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,15 @@ class Store:
                 self.notes.append(f"audit {number} is damaged (checksum)")
             else:
                 yield document
+
+    def devices(self, seals: Iterable[str]) -> dict[str, int]:
+        """How many cells of these designs were measured on which device."""
+        wanted = [*seals]
+        place = "CASE WHEN json_valid(header) THEN json_extract(header, ?) END"
+        marks = ", ".join("?" * len(wanted))
+        query = f"SELECT {place} AS device, count(*) FROM cells WHERE {place} IN ({marks}) GROUP BY 1"
+        rows = self._read(query, ("$.device", "$.seal", *wanted))
+        return {str(device): int(number) for device, number in rows if device is not None}
 
     @property
     def cells(self) -> int:
