@@ -1,43 +1,47 @@
-"""Experiments on two-layer networks: their tangent kernel at initialization and its drift in training."""
+"""Experiments on two-layer networks at initialization: their tangent kernel, and the moments of one unit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from sympy import Expr, Symbol
 
-from numerics.data import Data
-from numerics.networks import Layer, Network, Parameters, apply
+from numerics.networks import Layer, Network, Parameters
 from numerics.tangents import layerwise_tangent_kernel
-from numerics.training import GradientDescent, train
 from proofs_checks.lowering import lower
 
 Rows = Sequence[Sequence[float]]
 
 
-def _network(activation: Expr, inputs: int, width: int, parametrization: Any, input_scaling: bool) -> Network:
+def lowered(activation: Expr) -> Callable[..., Any]:
+    """The activation as a JAX function."""
     (variable,) = activation.free_symbols or {Symbol("z", real=True)}
+    return lower(activation, (variable,))
+
+
+def network_of(
+    activation: Expr, inputs: int, width: int, parametrization: Any = "ntk", input_scaling: bool = False
+) -> Network:
+    """A two-layer network without biases and with one output."""
     return Network(
         (inputs, width, 1),
-        lower(activation, (variable,)),
+        lowered(activation),
         parametrization=parametrization,
         input_scaling=input_scaling,
     )
 
 
-def _draws(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+def normal_draws(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Standard normal draws. XLA compiles threefry of a flat shape ten times faster than of a matrix."""
     return jax.random.normal(key, (prod(shape),)).reshape(shape)
 
 
-def _parameters(draws: jax.Array) -> Parameters:
+def parameters_of(draws: jax.Array) -> Parameters:
     """A two-layer network from standard normal draws (width, inputs + 1): both layers have deviation 1.
 
     One draw serves all networks of an experiment, since every call of threefry is compiled anew, and
@@ -67,25 +71,24 @@ class KernelAtInitialization:
         statistic: str,
         input_scaling: bool = False,
     ) -> jax.Array:
-        network = _network(self.activation, len(inputs[0]), width, "ntk", input_scaling)
+        network = network_of(self.activation, len(inputs[0]), width, input_scaling=input_scaling)
         x, rows, columns = jnp.asarray(inputs), *jnp.asarray(pairs).T
 
         def one(draws: jax.Array) -> jax.Array:
-            kernel = layerwise_tangent_kernel(network, _parameters(draws), x, contraction="trace")
+            kernel = layerwise_tangent_kernel(network, parameters_of(draws), x, contraction="trace")
             return kernel[rows, columns]
 
-        values = jax.vmap(one)(_draws(key, (networks, width, x.shape[1] + 1)))
+        values = jax.vmap(one)(normal_draws(key, (networks, width, x.shape[1] + 1)))
         if statistic == "mean":
             return values.mean(axis=0)
         return (width * (values - jnp.asarray(centers)) ** 2).mean(axis=0)
 
 
 @dataclass(frozen=True)
-class WidthExponents:
-    """Slopes against log width, one network of each width: kernel drift, distance to kernel regression.
+class MomentsOfOneUnit:
+    """Means of S^p D^q over independent units, S = s(u) s(v), D = s'(u) s'(v).
 
-    The network is trained by n steps of full-batch gradient descent on |f(X) - y|^2/2. Its distance is
-    measured from f_0 + (1 - (1 - eta K)^n)(y - f_0), kernel regression by the same n steps.
+    Every entry ((p, q), (i, j)) asks for one, with u = w . x_i and v = w . x_j.
     """
 
     activation: Expr
@@ -95,52 +98,15 @@ class WidthExponents:
         key: jax.Array,
         *,
         inputs: Rows,
-        targets: Sequence[float],
-        kernel: Rows,
-        widths: Sequence[int],
-        step_size: float,
-        steps: int,
-        parametrization: str = "ntk",
-        statistics: int = 2,
+        entries: Sequence[tuple[tuple[int, int], tuple[int, int]]],
+        units: int,
     ) -> jax.Array:
-        data = Data(jnp.asarray(inputs), jnp.asarray(targets)[:, None])
-        draws = _draws(key, (sum(widths), data.inputs.shape[1] + 1))
-        starts = jnp.split(draws, np.cumsum(widths)[:-1])
-        sizes = [
-            self._changes(_parameters(start), data, jnp.asarray(kernel), step_size, steps, parametrization)
-            for start in starts
+        x = jnp.asarray(inputs)
+        preactivations = normal_draws(key, (units, x.shape[1])) @ x.T
+        function = lowered(self.activation)
+        values, slopes = jax.jvp(function, (preactivations,), (jnp.ones_like(preactivations),))
+        products = [
+            (values[:, i] * values[:, j]) ** p * (slopes[:, i] * slopes[:, j]) ** q
+            for (p, q), (i, j) in entries
         ]
-        logarithms = jnp.log(jnp.stack(sizes))[:, :statistics]
-        x = jnp.log(jnp.asarray(widths, dtype=logarithms.dtype))
-        x = x - x.mean()
-        return (x @ logarithms) / (x @ x)
-
-    def _changes(
-        self,
-        start: Parameters,
-        data: Data,
-        kernel: jax.Array,
-        step_size: float,
-        steps: int,
-        parametrization: str,
-    ) -> jax.Array:
-        """Relative drift of the tangent kernel, and distance from kernel regression."""
-        width = start[0].weight.shape[0]
-        network = _network(self.activation, data.inputs.shape[1], width, parametrization, False)
-        # The mean-field kernel is m times smaller; a step m times larger gives the same motion of f.
-        scale = width if parametrization == "mean_field" else 1
-        count = data.inputs.shape[0]
-        forward = jax.vmap(partial(apply, network), in_axes=(None, 0))
-        loss = lambda parameters: 0.5 * jnp.sum((forward(parameters, data.inputs) - data.targets) ** 2)  # noqa: E731
-        final, _ = train(loss, GradientDescent(step_size * scale), start, steps)
-        tangent = partial(layerwise_tangent_kernel, network, x1=data.inputs, contraction="trace")
-        # one program for both kernels: compiling takes longer than running
-        before, after = jax.lax.map(
-            tangent, jax.tree.map(lambda *pair: jnp.stack(pair), start, final.parameters)
-        )
-        drift = jnp.linalg.norm(after - before) / jnp.linalg.norm(before)
-        first, last = (forward(parameters, data.inputs)[:, 0] for parameters in (start, final.parameters))
-        contraction = jnp.linalg.matrix_power(jnp.eye(count) - step_size * kernel, steps)
-        residual = data.targets[:, 0] - first
-        regression = first + residual - contraction @ residual
-        return jnp.stack([drift, jnp.linalg.norm(last - regression)])
+        return jnp.stack(products).mean(axis=1)
