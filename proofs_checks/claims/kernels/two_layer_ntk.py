@@ -418,28 +418,26 @@ def _training(profile: Profile, activation: Expr) -> Claim:
         ),
         profile.scale(20),
     )
+    return replace(claim, closed_forms=_training_forms(claim, activation, drift, distance))
+
+
+def _training_forms(
+    claim: Claim, activation: Expr, drift: Rational, distance: Rational
+) -> tuple[ClosedForm, ...]:
+    def restate(first: Expr, second: Expr) -> Claim:
+        return _predicting(claim, (real_value(first, {}), real_value(second, {})))
 
     def with_regression(formula: Expr) -> Claim:
         example = {START: 0.3, TARGET: -0.4, RATE: 0.5, STEP: 0.2, COUNT: STEPS}
         real_value(formula, example)  # refuses a formula without finite real values
         return replace(claim, experiment=batched(WidthExponents(activation, formula)))
 
-    forms = (
-        ClosedForm(
-            "exponent of the drift",
-            drift,
-            constant_sampler(),
-            lambda other: _predicting(claim, (real_value(other, {}), float(distance))),
-        ),
-        ClosedForm(
-            "exponent of the distance",
-            distance,
-            constant_sampler(),
-            lambda other: _predicting(claim, (float(drift), real_value(other, {}))),
-        ),
+    exponents = constant_sampler()
+    return (
+        ClosedForm("exponent of the drift", drift, exponents, partial(restate, second=distance)),
+        ClosedForm("exponent of the distance", distance, exponents, partial(restate, drift)),
         ClosedForm("kernel regression", REGRESSION, training_values(), with_regression),
     )
-    return replace(claim, closed_forms=forms)
 
 
 def _drifting(activation: Expr) -> str:
