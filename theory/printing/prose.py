@@ -61,6 +61,7 @@ _LATEX_SPECIAL = {
     "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "…": r"\ldots{}", "²": r"\(^2\)",
     "³": r"\(^3\)", "−": r"\(-\)", "√": r"\(\surd\)", "∼": r"\(\sim\)", "`": r"\textasciigrave{}",
+    "[": "{[}", "]": "{]}",  # which would end an optional argument
 }  # fmt: skip
 # MathJax looks for dollar signs and for \\( in whatever text a page ends up with, escaped or not, and a
 # formula may hold a link that runs a script; it does not look across the borders of an element.
@@ -127,7 +128,7 @@ def _escape_character(character: str) -> str:
     if character in "–—‘’“”\n\t" or " " <= character <= "~" or "\u00a1" <= character <= "\u017e":
         return character
     # pdfLaTeX has no glyph for it and would stop.
-    return f"[U+{ord(character):04X}]"
+    return f"{{[}}U+{ord(character):04X}{{]}}"
 
 
 def to_latex(prose: str) -> str:
