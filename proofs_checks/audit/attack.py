@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from proofs_checks.audit.ascent import Attacked, ascend
 from proofs_checks.certificate import digest_of
 from proofs_checks.challenge import Attack
 from proofs_checks.claim import Claim, Point, json_value
-from proofs_checks.comparators import Bound
+from proofs_checks.comparators import Bound, Identity
 from proofs_checks.comparators.protocol import Target
 from proofs_checks.measurement import InvalidMeasurement, Measurement
 from proofs_checks.precision import float64
@@ -73,33 +73,47 @@ def attack_claim(
 ) -> tuple[Attempt, ...]:
     """Try to break every bound of a claim; one attempt for each component of each grid point.
 
-    Deterministic in ``seed``. Claims that are no bounds give no attempt; bounds that declare no attack, or
-    allow violations, give one that says so.
+    Deterministic in ``seed``. Bounds that declare no attack, or allow violations, give an attempt that says
+    so; an identity whose values are sizes in units of a budget is a bound, and is attacked if it declares
+    how; other claims give no attempt.
     """
-    if not isinstance(claim.comparator, Bound):
-        return ()
+    comparator = claim.comparator
+    if not isinstance(comparator, Bound):
+        if not isinstance(comparator, Identity) or claim.attack is None:
+            return ()
+        comparator = Bound()
     with float64():
         return tuple(
             attempt
             for index, point in enumerate(claim.grid)
-            for attempt in _attempts(claim, claim.comparator, index, point, (seed, starts, steps))
+            for attempt in _attempts(claim, comparator, index, point, (seed, starts, steps))
         )
 
 
 def _attempts(
     claim: Claim, comparator: Bound, index: int, point: Point, effort: tuple[int, int, int]
 ) -> list[Attempt]:
-    targets = point.targets(comparator)
-    found = []
-    for component, target in enumerate(targets):
+    """One for each component; an attack on one number is one on all components."""
+    found: list[Attempt] = []
+    for component, target in enumerate(point.targets(claim.comparator)):
         plain = Attempt(claim.name, index, component, target.predicted + target.margin)
         reason = _not_attacked(claim, comparator)
         if claim.attack is None or reason:
-            attempt = Attempt(**{**vars(plain), "reason": reason})
+            attempt = replace(plain, reason=reason)
+        elif found and not _several(claim.attack, point.parameters):
+            attempt = replace(found[0], component=component, bound=plain.bound)
+            attempt = replace(attempt, broken=attempt.best is not None and attempt.best > attempt.bound)
         else:
             attempt = _attacked(plain, claim.attack, point.parameters, effort)
         found.append(_with_twin(attempt, claim, comparator, target, effort[0]))
     return found
+
+
+def _several(attack: Attack, parameters: Mapping[str, Any]) -> bool:
+    """Whether the attack measures a number for each component."""
+    place = attack.start(jax.random.key(0), **parameters)
+    shape = jax.eval_shape(lambda place: jnp.ravel(attack.measured(place, **parameters)), place)
+    return bool(shape.size > 1)
 
 
 def _not_attacked(claim: Claim, comparator: Bound) -> str:
@@ -123,9 +137,9 @@ def _attacked(
     place = goal.project(ascend(goal, key, starts, steps))
     best = float(goal.measured(place))
     if not np.isfinite(best):
-        return Attempt(**{**vars(plain), "reason": "nothing finite was measured from any start"})
+        return replace(plain, reason="nothing finite was measured from any start")
     where = json_value("where", jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), place))
-    return Attempt(**{**vars(plain), "best": best, "where": where, "broken": best > plain.bound})
+    return replace(plain, best=best, where=where, broken=best > plain.bound)
 
 
 def _bound(attack: Attack, parameters: Mapping[str, Any], component: int) -> Attacked:
@@ -142,7 +156,7 @@ def _with_twin(attempt: Attempt, claim: Claim, comparator: Bound, target: Target
     twin = comparator.tightness * target.predicted + target.margin
     broken = attempt.best is not None and attempt.best > twin
     broken = broken or _measured_largest(claim, attempt, seed) > twin
-    return Attempt(**{**vars(attempt), "twin": twin, "twin_broken": broken})
+    return replace(attempt, twin=twin, twin_broken=broken)
 
 
 def _measured_largest(claim: Claim, attempt: Attempt, seed: int) -> float:

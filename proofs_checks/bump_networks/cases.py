@@ -102,15 +102,6 @@ def certified_error(seed: int, function: str, box: str, epsilon: str, activation
     return float(np.nextafter(found.upper / float(found.approximation.problem.epsilon), 0.0))
 
 
-def sharpness(seed: int, function: str, box: str, epsilon: str, activation: str) -> tuple[float, float]:
-    """Certified upper and lower bound of the error in units of the closed-form bound."""
-    found = case(function, box, epsilon, activation).approximation
-    bound, upper = found.construction.bound, found.certificate.upper
-    if upper is None:
-        raise ArithmeticError("no upper bound was certified")
-    return float(upper / bound), float(found.certificate.lower / bound)
-
-
 def agreement(seed: int, function: str, box: str, epsilon: str, activation: str) -> float:
     """|JAX - exact| at a random point, in units of the rounding-error budget of float64."""
     found = case(function, box, epsilon, activation)

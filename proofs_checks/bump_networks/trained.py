@@ -97,11 +97,14 @@ def trained_error(seed: int, function: str, box: str, epsilon: str) -> float:
     """Certified error of the rival over that of the best constant, (max f - min f)/2 on the points."""
     found = rival(seed % RIVALS, function, box, epsilon)
     built = case(function, box, epsilon, "relu")
-    values = _targets(built, np.linspace(built.low[0], built.high[0], POINTS))
-    # Points give a lower bound of the oscillation, so the ratio is never flattered.
-    constant = float(np.max(values) - np.min(values)) / 2
     upper = found.certificate.upper
-    return float("inf") if upper is None else float(upper) / constant
+    return float("inf") if upper is None else float(upper) / best_constant(built)
+
+
+def best_constant(built: Case) -> float:
+    """The error of the best constant; points give a lower bound of it, so that no rival is flattered."""
+    values = _targets(built, np.linspace(built.low[0], built.high[0], POINTS))
+    return float(np.max(values) - np.min(values)) / 2
 
 
 def sampled_over_certified(seed: int, function: str, box: str, epsilon: str, points: int) -> float:

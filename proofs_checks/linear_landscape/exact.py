@@ -9,6 +9,7 @@ from random import Random
 
 from sympy import Expr, Integer, Rational, Symbol
 
+from proofs_checks.insertion import value_of
 from proofs_checks.linear_landscape.formulas import (
     INDEX,
     NULLITY,
@@ -16,7 +17,6 @@ from proofs_checks.linear_landscape.formulas import (
     critical_value,
     loss_at,
     rational,
-    value_of,
 )
 from theory import rational_matrices
 from theory.linear_landscape.instances import CriticalPoint, RationalProblem

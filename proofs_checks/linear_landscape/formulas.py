@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import combinations
 from random import Random
 from typing import Any
 
-import sympy
 from sympy import Expr, Integer, Rational, Symbol
 
 from proofs_checks.challenge import Sampler
-from theory.errors import InputError
+from proofs_checks.insertion import value_of
 from theory.linear_landscape import letters, second_order
 from theory.linear_landscape.instances import CriticalPoint
 from theory.linear_networks.critical_points import TOTAL, closed_forms, eigenvalues, indicators
@@ -21,24 +20,7 @@ TIES = Symbol("tie", integer=True, nonnegative=True)
 INDEX: Expr = second_order.NEGATIVE.rhs
 NULLITY: Expr = second_order.NULL.rhs + TIES
 
-DIGITS = 40  # of a value that is not rational
 _DENOMINATOR = 97
-
-Values = Mapping[Symbol, Rational]
-
-
-def value_of(expression: Expr, values: Values) -> Rational:
-    """The expression at rational values, exactly where it is rational, else to 40 digits.
-
-    Raises InputError where it is no finite real number.
-    """
-    found = expression.xreplace(dict(values)).doit()
-    if isinstance(found, Rational):
-        return found
-    number = sympy.N(found, DIGITS)
-    if not (number.is_Number and number.is_real and number.is_finite):
-        raise InputError(f"{expression} is {number} at {dict(values)}, which is no finite real number")
-    return Rational(number)
 
 
 def critical_value(rank: int) -> Expr:

@@ -102,8 +102,11 @@ def statement(function: Expr, box: Box, epsilon: Rational, activation: Expr) -> 
 
 
 def _bound(problem: Problem, activation: Expr) -> Expr:
-    """The closed form in h, and L, M or omega, with tails and rounding."""
-    size, rule = problem.dimension, _rule(problem, activation)
+    return closed_form(problem.dimension, _rule(problem, activation), activation)
+
+
+def closed_form(size: int, rule: str, activation: Expr) -> Expr:
+    """The bound in h, and L, M or omega, with tails and rounding: in ``size`` dimensions, by one rule."""
     if rule == "modulus":
         factor = _sigmoid_factor(activation) * 2 if activation not in (RELU, STEP) else 1
         return factor * letter.omega(letter.h / 2 if activation == STEP else letter.h) + letter.rho

@@ -14,6 +14,7 @@ from proofs_checks.challenge import ClosedForm, Sampler
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Identity, Ordering
 from proofs_checks.experiment import OnHost, on_host
+from proofs_checks.insertion import value_of
 from proofs_checks.linear_landscape import constructed, exact, formulas, trained
 from proofs_checks.profile import Profile
 from theory.errors import InputError
@@ -315,4 +316,4 @@ def _index_sets(widths: Widths) -> list[list[int]]:
 def _predicted(widths: Widths, chosen: list[int], index: Expr, nullity: Expr) -> tuple[float, float]:
     """Index and nullity with the indicators of ``chosen`` inserted."""
     values = {chi: Integer(k in chosen) for k, chi in enumerate(indicators(widths))}
-    return float(formulas.value_of(index, values)), float(formulas.value_of(nullity, values))
+    return float(value_of(index, values)), float(value_of(nullity, values))

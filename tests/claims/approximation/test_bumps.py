@@ -3,21 +3,29 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from sympy import Eq, Le, Rational, cos, sin, sinh, symbols
+from sympy import Eq, Integer, Le, Rational, Symbol, cos, cosh, sin, sinh, sqrt, symbols
 
 from proofs_checks import verify
-from proofs_checks.bump_networks import cases
+from proofs_checks.audit.attack import attack_claim
+from proofs_checks.bump_networks import bounds, cases, classes, tents
 from proofs_checks.bump_networks.evaluation import forward, rounding_budget, to_floats
-from proofs_checks.claims.approximation.bumps import claims
+from proofs_checks.claims.approximation.bumps import CROSSING, EXACT, LOGISTIC, claims
 from proofs_checks.commands.approximate import run
+from proofs_checks.insertion import value_of
+from proofs_checks.judge import judge
+from proofs_checks.precision import float64
 from proofs_checks.profile import Profile
+from proofs_checks.store import open_store
 from theory.approximation.bumps import PARAMETERS, derivation, statement
 from theory.bump_networks import rows as lemma
 from theory.bump_networks.activation import RELU
+from theory.bump_networks.arithmetic import rational
 from theory.bump_networks.network import Layer
 from theory.bump_networks.rows import symbols as letter
 from theory.derivation import Row, check
@@ -247,3 +255,112 @@ else:
 def test_without_ball_arithmetic_nothing_is_claimed():
     done = subprocess.run([sys.executable, "-c", WITHOUT_FLINT], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+OWN = {"function": sin(Symbol("x")), "box": ((0, 6),), "epsilon": Rational(1, 50), "activation": RELU}
+CLAIMS = {claim.name: claim for claim in claims(Profile("quick"), **OWN)}
+CHALLENGED = [(claim, form) for claim in CLAIMS.values() for form in claim.closed_forms]
+IDS = [f"{claim.name}: {form.name}" for claim, form in CHALLENGED]
+SHARP = (*EXACT, *LOGISTIC, *CROSSING)
+
+
+def outcome(claim):
+    with open_store(None) as store:
+        return judge(claim, theorem="tests", store=store, seed=3).verdict.outcome
+
+
+@pytest.mark.parametrize("sharp", SHARP, ids=lambda one: one.name)
+def test_the_form_on_trial_is_the_conclusion_without_rounding_and_tails(sharp):
+    settings = {key: value for key, value in sharp.parameters.items() if key != "rule"}
+    bound = statement(**resolve(PARAMETERS, settings)).conclusion.rhs
+    rest = bound.xreplace({one: Integer(0) for one in (letter.rho, letter.tau, letter.D)})
+    assert rest.replace(letter.omega, sqrt) == sharp.form
+
+
+@pytest.mark.parametrize("sharp", SHARP, ids=lambda one: one.name)
+def test_the_form_and_what_is_granted_are_the_bound_of_the_construction(sharp):
+    # The construction adds Fractions with code of its own.
+    found = cases.case(**sharp.parameters).approximation
+    total = value_of(sharp.form, bounds.letters(found)) + rational(bounds.granted(found))
+    built = rational(found.construction.bound)
+    assert total <= built
+    if sharp.rule == "modulus":  # the number of cells was searched for, within 1/32, so that epsilon is kept
+        assert built <= total * (1 + Rational(1, 16))
+    else:
+        assert float(total / built) == pytest.approx(
+            1.0, abs=2.0**-8 if sharp.activation == "logistic" else 0
+        )
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_closed_form_in_its_own_place_changes_nothing(name):
+    claim, form = CHALLENGED[IDS.index(name)]
+    again = form.restate(form.expression)
+    assert [one.predicted for one in again.grid] == [one.predicted for one in claim.grid]
+    assert outcome(again) == outcome(claim) == "supported"
+
+
+@pytest.mark.parametrize("factor", [Rational(19, 20), Rational(21, 20), Rational(1, 2), 2])
+@pytest.mark.parametrize("name", [one for one in IDS if one.startswith("sharp bound: ")])
+def test_sharp_bounds_that_are_off_do_not_pass(name, factor):
+    form = CHALLENGED[IDS.index(name)][1]
+    # Too small a bound is violated, too large a one is not attained.
+    assert outcome(form.restate(factor * form.expression)) == ("refuted" if factor < 1 else "undecided")
+
+
+def test_tails_are_told_from_similar_ones_by_shallow_units():
+    form = CLAIMS["bound of shallow units"].closed_forms[0]
+    similar = form.expression.replace(sinh, cosh)
+    assert outcome(form.restate(similar)) == "refuted"
+
+
+def test_the_error_at_the_top_of_a_tent_is_the_sum_of_all_tails():
+    units = 2 / (1 + np.exp((2 * np.arange(1, 31) - 1) / 4))
+    expected = units.sum() / (1 / 2 + 1 / np.sinh(1 / 4))
+    with float64():
+        found = tents.largest(0, slope="5/8", width="1/17", steepness="1/4", cells=61)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_bounds_that_are_not_positive_numbers_are_refused(name):
+    form = CHALLENGED[IDS.index(name)][1]
+    for wrong in (-form.expression, 0 * form.expression, form.expression / 0, sqrt(-form.expression)):
+        with pytest.raises(InputError):
+            form.restate(wrong)
+
+
+def test_the_attack_on_a_sharp_bound_attains_and_does_not_break_it():
+    sharp = CLAIMS["sharp bound"]
+    steps = replace(sharp, grid=(sharp.grid[2],), closed_forms=())
+    first, second = attack_claim(steps, 0, 16, 100)
+    assert 0.99 < first.best <= 1.0
+    assert first.best == second.best
+    assert first.twin_broken
+    assert not first.broken
+    understated = replace(steps, grid=(replace(steps.grid[0], predicted=(0.98, 0.98)),))
+    assert attack_claim(understated, 0, 16, 100)[0].broken
+
+
+def test_the_attack_over_the_class_finds_its_worst_function():
+    # One wave of the least frequency: 1 - cos(h/2) over h^2/8; random functions stay below.
+    claim = CLAIMS["bound over a class"]
+    (attempt,) = attack_claim(replace(claim, grid=(claim.grid[0],)), 0, 32, 200)
+    half = classes.LENGTH / claim.grid[0].parameters["cells"] / 2
+    assert attempt.best == pytest.approx((1 - np.cos(half)) / (half**2 / 2), rel=1e-3)
+    assert not attempt.broken
+    assert not attempt.vacuous
+
+
+@pytest.mark.parametrize("activation", ["relu", "heaviside", "logistic"])
+def test_networks_of_the_class_are_those_of_the_construction(activation):
+    # The exact network of the same function and number of cells; its values are rounded by less.
+    found = cases.case("sin(x)", "0,6", "1/50", activation)
+    cells = found.approximation.construction.cells[0]
+    absent = jnp.full(classes.WAVES - 1, -jnp.inf)
+    with float64():
+        for point in np.linspace(0.1, 5.9, 7):
+            place = classes.Place(jnp.append(0.0, absent), jnp.zeros(classes.WAVES), jnp.asarray(point))
+            network = classes._NETWORKS[activation](place, classes.LENGTH / cells, cells)
+            exact = forward(found.floats, jnp.asarray([point]))
+            assert float(network) == pytest.approx(float(exact), abs=2.0**-10 / 50)

@@ -11,9 +11,10 @@ from sympy import Eq, Rational, Trace, log, sqrt, symbols
 
 from proofs_checks import verify
 from proofs_checks.claims.linear_networks.critical_points import claims
+from proofs_checks.insertion import value_of
 from proofs_checks.judge import judge
 from proofs_checks.linear_landscape import constructed, exact, trained
-from proofs_checks.linear_landscape.formulas import critical_value, loss_at, value_of
+from proofs_checks.linear_landscape.formulas import critical_value, loss_at
 from proofs_checks.precision import float64
 from proofs_checks.profile import Profile
 from proofs_checks.store import open_store
