@@ -37,6 +37,8 @@ def require_folder(output: Path | None) -> None:
 
 
 def _problem(output: Path) -> str | None:
+    if "\0" in str(output):
+        raise ValueError("a null byte")
     if not output.parent.is_dir():
         return f"there is no folder {shown(str(output.parent))}: make it first or choose another"
     if output.is_dir():

@@ -203,7 +203,7 @@ STORES: dict[str, tuple[str, ...]] = {
     "view beside": ("CREATE VIEW evil AS SELECT load_extension('canary.so')",),
     "virtual table": ("CREATE VIRTUAL TABLE evil USING fts5(a)",),
     "missing table": ("DROP TABLE certificates",),
-    "another application": ("PRAGMA application_id = 1",),
+    "another application": ("DROP TABLE certificates", "PRAGMA application_id = 1"),
     "another version": ("PRAGMA user_version = 99",),
     "huge document": ("INSERT INTO certificates VALUES (1, '', '', hex(zeroblob(8000000)))",),
     "blob for text": ("INSERT INTO certificates VALUES (1, '', '', x'00ff')",),
