@@ -263,6 +263,7 @@ def _fan_in_control(profile: Profile, activation: Expr) -> Claim:
         statement=r"$E \Theta_m = E[\sigma \sigma] + x \cdot y E[\sigma' \sigma']$ "
         r"for first-layer weights of variance $1/d$",
         grid=(replace(point, parameters={**point.parameters, "input_scaling": True}),),
+        seeds=profile.scale(64),
         expected="refuted",
         reason="the first layer is scaled by 1/sqrt(d), so that its preactivations have covariance x.y/d",
     )
