@@ -102,26 +102,14 @@ def _climb(goal: Attacked, unravel: Callable[[Array], Any], scale: Array, steps:
     def allowed(place: Array) -> Array:
         return ravel_pytree(goal.project(unravel(place)))[0]
 
-    def looked(climber: _Climber, first: Array) -> tuple[_Climber, Array]:
-        """The climber after one evaluation at its place, and the slope there."""
-        value, slope = value_and_slope(climber.place)
-        value = jnp.where(jnp.isfinite(value), value, -jnp.inf)
-        better = value > climber.best
-        size = climber.size * jnp.where(better, GROWTH, CUT)
-        found = climber._replace(
-            size=jnp.where(size < LEAST, first, jnp.minimum(size, 1.0)),
-            best=jnp.where(better, value, climber.best),
-            best_place=jnp.where(better, climber.place, climber.best_place),
-            best_slope=jnp.where(better, slope * scale, climber.best_slope),
-        )
-        return found, slope * scale
-
     def run(place: Array, best: Array, best_place: Array, noise: Array, index: Array) -> tuple[Array, Array]:
         first, adaptive = jnp.asarray(SIZES)[(index // 2) % len(SIZES)], index % 2 == 0
 
         def step(climber: _Climber, now: tuple[Array, Array]) -> tuple[_Climber, None]:
             shrunk, number = now
-            climber, slope = looked(climber, first)
+            value, slope = value_and_slope(climber.place)
+            slope = slope * scale
+            climber = _after(climber, value, slope, first)
             random = noise[number % DIRECTIONS]
             with jax.numpy_dtype_promotion("standard"):  # Optax mixes integers and floats
                 direction, adam = optimizer.update(_usable(slope, random), climber.adam)
@@ -140,6 +128,19 @@ def _climb(goal: Attacked, unravel: Callable[[Array], Any], scale: Array, steps:
 
     mapped = jax.jit(jax.vmap(run))
     return lambda *arrays: mapped(*arrays, jnp.arange(len(arrays[0])))
+
+
+def _after(climber: _Climber, value: Array, slope: Array, first: Array) -> _Climber:
+    """The climber with one evaluation at its place; the slope is in units of the scale."""
+    value = jnp.where(jnp.isfinite(value), value, -jnp.inf)
+    better = value > climber.best
+    size = climber.size * jnp.where(better, GROWTH, CUT)
+    return climber._replace(
+        size=jnp.where(size < LEAST, first, jnp.minimum(size, 1.0)),
+        best=jnp.where(better, value, climber.best),
+        best_place=jnp.where(better, climber.place, climber.best_place),
+        best_slope=jnp.where(better, slope, climber.best_slope),
+    )
 
 
 def _usable(slope: Array, random: Array) -> Array:
