@@ -23,7 +23,7 @@ psutil = pytest.importorskip("psutil")
 distributed = pytest.importorskip("distributed")
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 60.0  # to wait for a process on a busy machine
+SECONDS = 240.0  # to wait for a process on a busy machine
 
 THEOREM = '''
 """Theorem of a user's own: the second moment of a rectified normal variable."""
@@ -251,6 +251,17 @@ def test_without_a_worker_the_run_ends_in_words(theorem, tmp_path, monkeypatch):
     with scheduler() as found, pytest.raises(NotRun, match=r"no worker .* run the same command again"):
         verify(theorem, scheduler=found.scheduler_address, progress=lambda *step: said.append(step[1]))
     assert any(text.startswith("waiting for a worker of tcp://") for text in said)
+
+
+def test_without_its_scheduler_the_run_ends_in_words(theorem):
+    with scheduler() as found:
+
+        def progress(theorem, doing, finished, steps):
+            if doing.startswith("waiting"):
+                found.close()
+
+        with pytest.raises(NotRun, match=r"the scheduler tcp://\S* is gone .* run the same command again"):
+            verify(theorem, scheduler=found.scheduler_address, progress=progress)
 
 
 @pytest.mark.parametrize(
