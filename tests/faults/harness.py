@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 THEOREM = "many_cells.py"
+PATIENCE = 60.0  # seconds for a run of about three
 
 
 def copied_code(folder: Path) -> Path:
@@ -58,12 +60,12 @@ class Nursery:
 
     def __init__(self, code: Path, folder: Path) -> None:
         self.code, self.folder, self._started = code, folder, 0
+        self._received = b""
         environment = {**os.environ, "PYTHONPATH": str(code), "JAX_PLATFORMS": "cpu"}
         self._process = subprocess.Popen(
             [sys.executable, str(code / "nursery.py"), str(code / THEOREM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
             env=environment,
             cwd=folder,
         )
@@ -84,7 +86,7 @@ class Nursery:
             "ignored": list(ignored),
         }
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
         return Child(self, int(self.answer()), output)
 
@@ -94,8 +96,16 @@ class Nursery:
         return self.start("verify", theorem, "--json", "--store", str(store), *options, **settings)
 
     def answer(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
+        """The next line of the warm process; a run that takes too long is ended, and is an error."""
+        pipe = self._process.stdout
+        assert pipe is not None
+        while b"\n" not in self._received:
+            if not select.select([pipe], [], [], PATIENCE)[0]:
+                self._process.kill()
+                raise TimeoutError(f"no answer within {PATIENCE:g} seconds")
+            self._received += os.read(pipe.fileno(), 4096)
+        line, _, self._received = self._received.partition(b"\n")
+        return line.decode()
 
     def close(self) -> None:
         self._process.communicate(timeout=60)

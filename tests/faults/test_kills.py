@@ -1,11 +1,13 @@
 """Runs that are killed at random moments: nothing torn, lost or there twice, and no work but one cell's."""
 
 import json
+import os
 import random
 import signal
 import time
 from collections import Counter
 from itertools import count
+from pathlib import Path
 
 from tests.faults.harness import cells_of, report_of
 
@@ -21,6 +23,9 @@ class Tally(Counter):
             f"{self['torn']} torn, {self['lost']} lost, {self['duplicated']} duplicated, "
             f"at most {self['repeated']} cell repeated"
         )
+
+
+WORKERS = 2
 
 
 def test_kills_at_random_moments(nursery, undisturbed, kills, tmp_path, record_property):
@@ -63,13 +68,62 @@ def survive(folder, nursery, undisturbed, moments, tally, kills):
     assert report_of(child) == undisturbed.report
 
 
+def test_kills_of_workers_and_of_their_driver(nursery, undisturbed, kills, tmp_path, record_property):
+    """The driver alone writes the store: a dead worker costs it a cell, a dead driver each worker one."""
+    wanted, moments, tally = max(2, kills // 10), random.Random(21), Tally()
+    path, calls, reported = tmp_path / "store.sqlite", tmp_path / "calls", set()
+    tally["stores"] += 1
+    while True:
+        calls.unlink(missing_ok=True)
+        settings = {"FAULTS_CALLS": str(calls)}
+        child = nursery.verify(path, "--workers", str(WORKERS), environment=settings)
+        spared = tally["kills"] >= wanted
+        if not spared:
+            tally["workers"] += kill_one_of(wait(child, calls, moments), moments)
+            time.sleep(moments.uniform(0.0, 0.5))
+            child.send(signal.SIGKILL)
+        code = child.wait()
+        reported |= set(child.kept)
+        begun = {undisturbed.owner[seed] for seed in seeds_in(calls)}
+        found = inspect(tally, path, reported, undisturbed)
+        tally["repeated"] = max(tally["repeated"], len(begun - found.keys()))
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL, child.stderr
+        tally["kills"] += 1
+        tally["measuring"] += bool(begun)
+    assert found.keys() == undisturbed.cells.keys()
+    assert report_of(child) == undisturbed.report
+    record_property("faults", f"{WORKERS} workers, {tally['workers']} of them killed, and {tally.line()}")
+    assert (tally["torn"], tally["lost"], tally["duplicated"]) == (0, 0, 0)
+    assert tally["repeated"] <= WORKERS + 1  # and the one that a killed worker had
+
+
+def kill_one_of(child, moments):
+    """Kill a worker process of this driver, if it has one by now."""
+    processes = [status.parent for status in Path("/proc").glob("[0-9]*/status")]
+    own = [one.name for one in processes if is_worker_of(child.identity, one)]
+    if own:
+        os.kill(int(moments.choice(sorted(own))), signal.SIGKILL)
+    return bool(own)
+
+
+def is_worker_of(driver, process):
+    try:
+        parent = f"PPid:\t{driver}\n" in (process / "status").read_text()
+        return parent and b"proofs_checks.cluster.process" in (process / "cmdline").read_bytes()
+    except OSError:  # it has ended meanwhile
+        return False
+
+
 def wait(child, calls, moments):
-    """Until some random moment: in one run of four from its start, else from its first measurement."""
+    """Wait until some random moment: in one run of four from its start, else from its first measurement."""
     deadline = time.monotonic() + PATIENCE
     if moments.random() > 0.25:
         while not calls.exists() and time.monotonic() < deadline:
             time.sleep(0.001)
     time.sleep(moments.uniform(0.0, 0.6))
+    return child
 
 
 def seeds_in(calls):
