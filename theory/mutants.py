@@ -84,7 +84,7 @@ def mutants(expression: Expr) -> tuple[Mutant, ...]:
             Mutant(operator, (), expression, after, after) for operator, after in _implied(expression)
         )
     for place, node in _places(expression):
-        for operator, after in _changes(node):
+        for operator, after in changes(node):
             try:
                 mutated = _replaced(expression, place, after)
             except (TypeError, ValueError, ZeroDivisionError):
@@ -125,8 +125,8 @@ def _unevaluated(head: Any, arguments: list[Basic]) -> Basic:
     return head(*arguments, evaluate=False) if lazy else head(*arguments)
 
 
-def _changes(node: Basic) -> Iterator[Change]:
-    """Everything that one slip makes of this node."""
+def changes(node: Basic) -> Iterator[Change]:
+    """Everything that one slip makes of this node: what was done, and what stands there then."""
     if isinstance(node, Number | NumberSymbol):
         yield from _constants(node)
     elif isinstance(node, Add):

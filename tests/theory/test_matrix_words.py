@@ -159,6 +159,10 @@ def test_contradictory_rules_prove_nothing():
     rules = (equation(U.T * U, Identity(n)), equation(U.T * U, ZeroMatrix(n, n)))
     outcome = MatrixWords(spectral_instance, rules).discharge(equation(U, 2 * U), None)
     assert outcome.answer is Answer.UNKNOWN
+    assert "violates the rule" in outcome.how
+    # Matrices without entries satisfy everything; then the words tell.
+    outcome = MatrixWords(lambda _: {U: rational.zeros(0, 0)}, rules).discharge(equation(U, 2 * U), None)
+    assert outcome.answer is Answer.UNKNOWN
     assert "contradict" in outcome.how
 
 

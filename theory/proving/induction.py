@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Basic, Eq, Product, Sum, Symbol
+from sympy import Basic, Eq, Expr, Product, Sum, Symbol
 
 from theory.proving.exactness import ROUNDED, rounded
 from theory.proving.identity import both_locks
@@ -36,16 +36,21 @@ class Induction:
         unfit = ROUNDED if rounded(relation) else self._unfit(summation) or self._unfit_variable(domain)
         if unfit:
             return Outcome(Answer.UNKNOWN, unfit)
+        return both_locks(lambda: self._base_and_step(summation, closed), relation, domain)
+
+    def _base_and_step(self, summation: Sum | Product, closed: Expr) -> tuple[Answer, str]:
         index, term = summation.limits[0][0], summation.function
         following, last = closed.subs(self.variable, self.variable + 1), term.subs(index, self.variable + 1)
         expected = closed + last if isinstance(summation, Sum) else closed * last
         base = (summation - closed).subs(self.variable, self.start).doit()
         answers = (is_zero(base)[0], is_zero(following - expected)[0])
-        proved = all(answer is Answer.YES for answer in answers)
+        if not all(answer is Answer.YES for answer in answers):
+            return Answer.UNKNOWN, "base or step has no normal form 0"
         base_case = f"{self.variable} = {self.start}"
-        how = f"induction on {self.variable}: the base {base_case} and the step have normal form 0"
-        answer = Answer.YES if proved else Answer.UNKNOWN
-        return both_locks(answer, how if proved else "base or step has no normal form 0", relation, domain)
+        return (
+            Answer.YES,
+            f"induction on {self.variable}: the base {base_case} and the step have normal form 0",
+        )
 
     def _unfit(self, summation: Sum | Product) -> str:
         """Why the step does not apply to this sum; empty if it does."""

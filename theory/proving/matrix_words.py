@@ -60,14 +60,21 @@ class MatrixWords:
         if not isinstance(relation, Eq):
             return Outcome(Answer.UNKNOWN, f"matrix words need an equation, not {type(relation).__name__}")
         try:
-            vanishes, how = self._algebra(relation)
+            _read_difference(Reader(self._alphabet(1)), relation)
+            refuted = self._second_lock(relation)  # before the rewriting: it refutes in no time
+            vanishes, how = (False, "") if refuted else self._algebra(relation)
         except ShapeMismatch as mismatch:
             return Outcome(Answer.NO, f"the shapes do not fit: {mismatch}")
         except ValueError as reason:  # no words, or rules that contradict each other or cannot be oriented
             return Outcome(Answer.UNKNOWN, str(reason))
-        return self._with_instances(relation, vanishes, how)
+        if refuted:
+            return refuted
+        if vanishes:
+            return Outcome(Answer.YES, f"{how}; {INSTANCES} exact rational instances agree", INSTANCES)
+        return Outcome(Answer.UNKNOWN, how, INSTANCES)
 
-    def _with_instances(self, relation: Basic, vanishes: bool, how: str) -> Outcome:
+    def _second_lock(self, relation: Basic) -> Outcome | None:
+        """What the instances say against the relation, or against the rules; None if nothing."""
         random = Random(zlib.crc32(srepr(relation).encode()))
         for count in range(INSTANCES):
             try:
@@ -80,9 +87,7 @@ class MatrixWords:
                 return Outcome(Answer.UNKNOWN, f"an instance violates the rule {broken[0]}", count)
             if not agrees:
                 return Outcome(Answer.NO, "exact evaluation at a rational instance contradicts it", count)
-        if vanishes:
-            return Outcome(Answer.YES, f"{how}; {INSTANCES} exact rational instances agree", INSTANCES)
-        return Outcome(Answer.UNKNOWN, how, INSTANCES)
+        return None
 
     def _misnamed(self, instance: Instance) -> list[str]:
         """Letters that are declared to be symmetric or diagonal and are not, at this instance."""

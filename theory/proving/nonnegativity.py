@@ -33,12 +33,17 @@ class Nonnegativity:
             return Outcome(Answer.UNKNOWN, ROUNDED)
         if not isinstance(relation, (Le, Lt, Ge, Gt)):
             return Outcome(Answer.UNKNOWN, f"an inequality is needed, not {type(relation).__name__}")
+        return both_locks(lambda: self._signed(relation), relation, domain)
+
+    def _signed(self, relation: Basic) -> tuple[Answer, str]:
         difference = relation.gts - relation.lts
         certificate = factor(difference) if self.certificate is None else self.certificate
         answer, _ = is_zero(difference - certificate)
         signed = certificate.is_positive if isinstance(relation, (Lt, Gt)) else certificate.is_nonnegative
-        proved = answer is Answer.YES and signed is True
+        if not (answer is Answer.YES and signed is True):
+            return Answer.UNKNOWN, "no certificate of nonnegativity was found"
         written = str(certificate).replace("**", "^")
-        how = f"the difference of the sides is {written}, which is nonnegative term by term"
-        reason = how if proved else "no certificate of nonnegativity was found"
-        return both_locks(Answer.YES if proved else Answer.UNKNOWN, reason, relation, domain)
+        return (
+            Answer.YES,
+            f"the difference of the sides is {written}, which is nonnegative term by term",
+        )
