@@ -1,5 +1,8 @@
 # make verify   creates .venv on first use, then runs the main job on all theorems (quick profile)
-# make test     the same, then lint, types, layers and the test suite
+# make test     the same, then lint, types, layers and the test suite (fixed seeds)
+# make faults   runs are killed (200 times: FAULT_KILLS=N) and stores damaged
+# make nightly  fresh seeds, the thorough audit, and the faults; make nightly SEED=N repeats one
+# make release  fresh seeds and the thorough audit once: what is undecided counts as failure
 # Another interpreter: make verify PYTHON=python3.12
 
 PYTHON ?= python3
@@ -21,7 +24,7 @@ USER_READY := $(VENV)/user-$(PLACE)-$(DEPENDENCIES).stamp
 DEVELOPER_READY := $(VENV)/developer-$(PLACE)-$(DEPENDENCIES).stamp
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: verify test check lint types layers suite clean
+.PHONY: verify test check lint types layers suite faults nightly release seeded clean
 .DELETE_ON_ERROR:
 
 verify: $(USER_READY)
@@ -48,6 +51,29 @@ layers: $(DEVELOPER_READY)
 
 suite: $(DEVELOPER_READY)
 	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadscope -q
+
+FAULT_KILLS ?= 200
+
+faults: $(DEVELOPER_READY)
+	@echo "faults: $(FAULT_KILLS) kills, and damage of every kind"
+	@FAULT_KILLS=$(FAULT_KILLS) $(ONE_THREAD) $(BIN)/python -m pytest -q tests/faults
+
+nightly: seeded
+	@$(MAKE) --no-print-directory faults
+
+release: seeded
+
+# The seed is drawn before anything is measured and written down first, so that no seed is tried in silence.
+# Every exit code but 0 fails: refuted, undecided, invalid, not run. Measured cells and the audit are kept in one
+# store for each seed, whose designs and certificates hold the seed as well.
+RUNS := .provenet
+seeded: SEED ?= $(shell $(BIN)/python -c 'import secrets; print(secrets.randbelow(2**32))')
+seeded: $(DEVELOPER_READY)
+	@mkdir -p $(RUNS)
+	@seed=$(SEED); store=$(RUNS)/seed-$$seed.sqlite; \
+	  echo "seed $$seed; repeat with: make $(MAKECMDGOALS) SEED=$$seed" | tee -a $(RUNS)/seeds.txt && \
+	  $(ONE_THREAD) $(BIN)/provenet verify --profile standard --seed $$seed --store $$store && \
+	  $(ONE_THREAD) $(BIN)/provenet audit --profile thorough --seed $$seed --store $$store
 
 $(CREATED):
 	@test -n "$(FINGERPRINT)" || { echo "provenet needs Python 3.11, 3.12 or 3.13; '$(PYTHON) --version' says:" \

@@ -183,8 +183,8 @@ def verify(
 ) -> None:
     """Derive, measure and judge.
 
-    Exit code 0 if all is as expected, 1 if something is not, 3 if something is undecided or invalid and
-    nothing is refuted.
+    Exit code 0 if all is as expected, 1 if something is not, 3 if something is undecided, invalid or could
+    not be run to its end and nothing is refuted.
     """
     given: dict[str, Any] = {**settings(set_)}
     require_folder(certificates)
