@@ -39,7 +39,7 @@ def let_clocks_jump():
 
 
 def child(request):
-    signal.alarm(90)  # whatever becomes of the tests, no run is left behind
+    signal.alarm(240)  # whatever becomes of the tests, no run is left behind
     os.environ.update(request["environment"])
     if "FAULTS_CLOCK" in os.environ:
         let_clocks_jump()

@@ -9,9 +9,7 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
-from tests.faults.harness import cells_of, report_of
-
-PATIENCE = 30.0
+from tests.faults.harness import PATIENCE, cells_of, report_of
 
 
 class Tally(Counter):

@@ -1,16 +1,9 @@
-"""The store under faults: killed processes, damaged files, foreign files, two writers."""
+"""The store: what it keeps, what it refuses, damaged records. Kills and damage at large: tests/faults."""
 
 import json
-import os
 import random
-import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,95 +15,6 @@ from proofs_checks.experiment import on_host
 from proofs_checks.judge import judge
 from proofs_checks.store import open_store
 from theory.errors import InputError
-
-ROOT = Path(__file__).resolve().parents[2]
-
-# A claim of 4 points with 4 looks each, whose cells take about a tenth of a second: 16 cells.
-WORKER = """
-import random, sys, time
-from proofs_checks.claim import Claim, Point
-from proofs_checks.comparators import Mean
-from proofs_checks.experiment import on_host
-from proofs_checks.judge import judge
-from proofs_checks.store import open_store
-
-def measure(seed, point):
-    time.sleep(0.002 if point in {0, 1, 2, 3} or "a" in {"b", "c"} else 1)  # sets differ in order by process
-    return random.Random(seed).gauss(1, 1)
-
-grid = tuple(Point({"point": index}, 1.0, resolution=0.01) for index in range(4))
-claim = Claim("slow", "", Mean(), on_host(measure), grid, 24)
-with open_store(sys.argv[1]) as store:
-    judge(claim, theorem="tests", store=store, seed=0, progress=lambda event: print("cell", flush=True))
-print("done", flush=True)
-"""
-CELLS = 16
-
-
-@pytest.fixture(scope="module")
-def worker(tmp_path_factory):
-    """Start the worker on a store, with a copy of the code: its digest is part of every cell's name."""
-    folder = tmp_path_factory.mktemp("worker")
-    for layer in ("theory", "numerics", "proofs_checks"):
-        shutil.copytree(ROOT / layer, folder / layer, ignore=shutil.ignore_patterns("__pycache__"))
-    script = folder / "worker.py"
-    script.write_text(WORKER)
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-
-    def start(path):
-        return subprocess.Popen(
-            [sys.executable, str(script), str(path)], stdout=subprocess.PIPE, text=True, env=environment
-        )
-
-    return start
-
-
-@pytest.fixture(scope="module")
-def undisturbed(worker, tmp_path_factory):
-    path = tmp_path_factory.mktemp("undisturbed") / "store.sqlite"
-    output, _ = worker(path).communicate(timeout=120)
-    assert output.split() == ["cell"] * CELLS + ["done"]
-    return figures(path)
-
-
-def figures(path):
-    """The only certificate of a store, without what depends on the clock, and the names of its cells."""
-    with open_store(path) as store:
-        (certificate,) = store.certificates()
-        assert store.cells == CELLS
-        assert store.notes == []
-    document = certificate.to_dict()
-    return {name: value for name, value in document.items() if name not in ("seconds", "digest")}
-
-
-def test_kill_at_any_moment_loses_at_most_the_running_cell(worker, undisturbed, tmp_path):
-    path, moments, measured, kills = tmp_path / "store.sqlite", random.Random(7), 0, 4
-    for _ in range(kills):
-        process = worker(path)
-        for _ in range(moments.randrange(1, 4)):  # a cell takes longer than a kill takes to arrive
-            assert process.stdout.readline() == "cell\n"
-            measured += 1
-        time.sleep(moments.uniform(0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        measured += process.communicate()[0].count("cell")
-        assert process.returncode == -signal.SIGKILL
-    output, _ = worker(path).communicate(timeout=120)
-    measured += output.count("cell")
-    assert figures(path) == undisturbed
-    assert CELLS <= measured <= CELLS + kills
-
-
-def test_two_processes_share_one_store(worker, undisturbed, tmp_path):
-    path = tmp_path / "store.sqlite"
-    both = [worker(path), worker(path)]
-    for process in both:
-        assert process.communicate(timeout=120)[0].endswith("done\n")
-        assert process.returncode == 0
-    with open_store(path) as store:
-        found = [one.to_dict() for one in store.certificates()]
-        assert store.cells == CELLS
-    for document in found:
-        assert all(document[name] == value for name, value in undisturbed.items())
 
 
 @on_host
@@ -162,12 +66,6 @@ def test_fresh_measures_again_and_keeps_the_old_values(filled):
     with opened(path) as connection:
         retired = connection.execute("SELECT reason, count(*) FROM retired GROUP BY reason").fetchall()
     assert retired == [("repeated", 16)]
-
-
-def test_another_environment_shares_no_cell(filled, monkeypatch):
-    path, _ = filled
-    monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", "") + " ")
-    assert run(path)[1] == 16
 
 
 @pytest.mark.parametrize("column", ["payload", "header", "digest", "name"])
