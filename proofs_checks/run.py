@@ -104,6 +104,15 @@ def _matter(theorem: Theorem, parameters: Mapping[str, Any]) -> _Matter:
     return _Matter(theorem, theorem.derivation(parameters), parameters)
 
 
+def _audited(store: Store, matter: _Matter) -> str | None:
+    """What the latest audit in a store says of a theorem; None where nothing is kept."""
+    if store.path is None:
+        return None
+    from proofs_checks.audit.stored import latest
+
+    return latest(store, matter.theorem, matter.parameters) or "not audited"
+
+
 @dataclass(frozen=True)
 class _Run:
     """What all theorems of one run share."""
@@ -128,10 +137,13 @@ class _Run:
             store.name_strangers(environment())
             notes = (*store.notes, *(self.engine.notes if self.engine else ()))
             notes += devices_note(store, certificates)
+            audits = [_audited(store, matter) for matter in matters]
         remaining = iter(certificates)
         reports = tuple(
-            TheoremReport(matter.theorem.id, matter.derivation, tuple(islice(remaining, len(group))), seconds)
-            for matter, group, seconds in zip(matters, cases, derived, strict=True)
+            TheoremReport(
+                matter.theorem.id, matter.derivation, tuple(islice(remaining, len(group))), seconds, audited
+            )
+            for matter, group, seconds, audited in zip(matters, cases, derived, audits, strict=True)
         )
         return reports, notes
 

@@ -22,8 +22,9 @@ class Effort:
         How many mutants of one closed form are put on trial, drawn at random where there are more.
     points
         Points of each regime at which equivalence is decided.
-    starts, steps
-        Starting points of the attack on a bound, and steps of gradient ascent from each.
+    attacked, starts, steps
+        Grid points of a claim that are attacked, drawn at random where there are more; starting points of an
+        attack, and steps of gradient ascent from each.
     """
 
     trials: int
@@ -31,14 +32,15 @@ class Effort:
     seconds: float
     mutants: int
     points: int
+    attacked: int
     starts: int
     steps: int
 
 
 _EFFORTS = {
-    "quick": Effort(8, 1, 3.0, 30, 6, 16, 100),
-    "standard": Effort(50, 2, 60.0, 400, 12, 64, 400),
-    "thorough": Effort(400, 4, 1200.0, 100_000, 24, 256, 1000),
+    "quick": Effort(8, 1, 3.0, 30, 6, 1, 16, 100),
+    "standard": Effort(50, 2, 60.0, 400, 12, 1000, 64, 400),
+    "thorough": Effort(400, 4, 1200.0, 100_000, 24, 1000, 256, 1000),
 }
 
 

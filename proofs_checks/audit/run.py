@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 from proofs_checks.audit.attack import Attempt, attack_claim
+from proofs_checks.audit.derivations import audit_derivation
 from proofs_checks.audit.effort import Effort, effort
 from proofs_checks.audit.mutants import MutantsRow, mutants_of
 from proofs_checks.audit.planted import PlantedRow, Undisplaced, planted_errors
@@ -89,7 +91,7 @@ class _Audit:
         """Its derivation first, then its claims one after the other."""
         started = time.perf_counter()
         self._tell("derivation", 0, 1)
-        derivation = None
+        derivation = audit_derivation(self.theorem, self.parameters, self.profile, self.seed)
         claims = [one for one in self.theorem.claims(self.profile, self.parameters) if not one.control]
         findings = [self._claim(claim, k, len(claims) + 1) for k, claim in enumerate(claims, start=1)]
         self._tell("done", len(claims) + 1, len(claims) + 1)
@@ -120,6 +122,17 @@ class _Audit:
                 mutants_of(claim, form, first, self.seed, self.effort, watch) for form in claim.closed_forms
             ]
         watch(f"{claim.name}, attack")
-        attacks = attack_claim(claim, self.seed, self.effort.starts, self.effort.steps)
+        attacks = tuple(self._attacks(claim))
         undeclared = () if mutants else (Undeclared(claim.name),)
         return _Findings(planted, (*mutants, *undeclared), tuple(toothless(claim)), attacks)
+
+    def _attacks(self, claim: Claim) -> Iterator[Attempt]:
+        """The attempts against grid points of a claim, as many of them as the effort allows."""
+        everywhere = range(len(claim.grid))
+        drawn = Random(f"{self.seed}:{claim.name}").sample(
+            everywhere, min(self.effort.attacked, len(everywhere))
+        )
+        for index in sorted(drawn):
+            alone = replace(claim, grid=(claim.grid[index],))
+            for attempt in attack_claim(alone, self.seed, self.effort.starts, self.effort.steps):
+                yield replace(attempt, point=index)

@@ -13,6 +13,7 @@ from proofs_checks.audit.planted import PlantedRow, Undisplaced
 
 if TYPE_CHECKING:
     from proofs_checks.audit.attack import Attempt
+    from proofs_checks.audit.derivations import DerivationAudit
 
 GOALS_MET, DEFECT, OPEN = 0, 1, 3
 
@@ -43,7 +44,7 @@ class TheoremAudit:
     planted: tuple[PlantedRow | Undisplaced, ...]
     mutants: tuple[MutantsRow | Undeclared, ...]
     toothless: tuple[str, ...]
-    derivation: Any
+    derivation: DerivationAudit
     attacks: tuple[Attempt, ...]
     source: str
     seconds: float
@@ -57,7 +58,7 @@ class TheoremAudit:
     def defects(self) -> tuple[str, ...]:
         """What would slip through, a sentence each."""
         found = [*self.toothless, *map(_of_planted, self._rows("missed")), *self._of_mutants("missed")]
-        found += self.derivation.defects if self.derivation is not None else ()
+        found += [f"derivation: {line}" for line in self.derivation.defects]
         found += [_of_attack(one) for one in self.attacks if one.broken or one.vacuous]
         return tuple(found)
 
@@ -81,9 +82,8 @@ class TheoremAudit:
         parts = [
             f"{killed} of {killable} mutants refuted" if rows else "no closed form to mutate",
             f"{refuted} of {planted} planted errors refuted",
+            f"{self.derivation.caught} of {self.derivation.planted} row faults caught",
         ]
-        if self.derivation is not None:
-            parts.append(f"{self.derivation.caught} of {self.derivation.planted} row faults caught")
         return ", ".join(parts) + (f"; {len(self.defects)} defects" if self.defects else "")
 
     def _rows(self, status: str) -> list[PlantedRow]:
@@ -105,7 +105,7 @@ class TheoremAudit:
             "doubts": list(self.doubts),
             "planted": [row.to_dict() for row in self.planted],
             "mutants": [row.to_dict() for row in self.mutants],
-            "derivation": self.derivation.to_dict() if self.derivation is not None else None,
+            "derivation": self.derivation.to_dict(),
             "attacks": [one.to_dict() for one in self.attacks],
             "source": self.source,
             "seconds": round(self.seconds, 3),

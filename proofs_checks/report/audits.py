@@ -35,7 +35,8 @@ def audit_tables(report: AuditReport) -> RenderableType:
     for theorem in report.theorems:
         parts += [_planted(theorem)] if any(isinstance(row, PlantedRow) for row in theorem.planted) else []
         parts += [_mutants(theorem)] if theorem.judged_mutants else []
-        parts += _remarks(theorem)
+        parts += [_attacks(theorem)] if any(one.attacked for one in theorem.attacks) else []
+        parts += [*_remarks(theorem), *_about_rows(theorem)]
     for theorem in report.theorems:
         parts += [words(f"{theorem.id}: {line}", "red") for line in theorem.defects]
         parts += [words(f"{theorem.id}: {line}", "yellow") for line in theorem.doubts]
@@ -109,6 +110,43 @@ def _mutants(theorem: TheoremAudit) -> RenderableType:
             Text(row.status, _STYLES[row.status]),
         )
     return table
+
+
+def _attacks(theorem: TheoremAudit) -> RenderableType:
+    table = _table(
+        f"{theorem.id}: attacks on bounds", {"claim": 20}, ("point", "best attempt", "bound", "shrunk twin")
+    )
+    for one in theorem.attacks:
+        if one.best is not None:
+            status = "missed" if one.broken or one.vacuous else "met"
+            table.add_row(
+                words(one.claim),
+                f"{one.point + 1}",
+                f"{one.best:.6g}",
+                f"{one.bound:.6g}",
+                f"{one.twin:.6g}" if one.twin is not None else "",
+                Text("broken" if one.broken else "vacuous" if one.vacuous else "holds", _STYLES[status]),
+            )
+    return table
+
+
+def _about_rows(theorem: TheoremAudit) -> list[Text]:
+    """What the rows of the derivation noticed, and which hypotheses none of those tried needs."""
+    found = theorem.derivation
+    still = f"; {found.still_true} changes leave a row true" if found.still_true else ""
+    lines = [words(f"rows: {found.caught} of {found.planted} planted errors caught{still}")]
+    groups: dict[str, list[str]] = {}
+    for one in found.hypotheses:
+        groups.setdefault(
+            "needed" if one.needed_by else one.note or "not needed by the rows tried", []
+        ).append(one.name)
+    lines += [
+        words(
+            f"hypotheses, {said}: {len(names)}" + ("" if said == "needed" else f": {'; '.join(names)}"), "dim"
+        )
+        for said, names in groups.items()
+    ]
+    return lines
 
 
 def _remarks(theorem: TheoremAudit) -> list[Text]:

@@ -19,7 +19,9 @@ from theory.errors import InputError
 from theory.mutants import mutants
 
 a, b = symbols("a b", positive=True)
-EFFORT = Effort(trials=1, deterministic_trials=1, seconds=60.0, mutants=1000, points=4, starts=1, steps=1)
+EFFORT = Effort(
+    trials=1, deterministic_trials=1, seconds=60.0, mutants=1000, points=4, attacked=1, starts=1, steps=1
+)
 GENERIC = ((1.5, 0.75), (0.5, 1.25))
 
 
