@@ -8,10 +8,12 @@ expression.
 import random
 import sys
 import time
+import warnings
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
 from sympy import Expr, preorder_traversal
 from sympy.core.function import AppliedUndef
 
@@ -154,6 +156,7 @@ def main() -> None:
     seconds, seed = (*arguments, *(60, random.randrange(2**31))[len(arguments) :])
     attempt("sin(x) + exp(2*y)")  # whatever a first reading imports
     limit_memory(MEMORY)
+    warnings.simplefilter("ignore", HypothesisWarning)  # that the corpus is long to print
     print(f"seed {seed}, {seconds} s", flush=True)
     tried, expressions = run(seconds, seed)
     print(f"{tried} texts, {expressions} of them expressions: the property held for each")

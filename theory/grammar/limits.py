@@ -7,6 +7,7 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Rational, log
 
+from theory.grammar.names import GROWING
 from theory.grammar.sizes import (
     LARGEST_CONSTANT_ARGUMENT,
     LARGEST_EXPONENT,
@@ -16,26 +17,24 @@ from theory.grammar.sizes import (
     refuse,
 )
 
-_GROWING = (sympy.exp, sympy.sinh, sympy.cosh)
-
 
 def bounded_power(text: str, base: Expr, exponent: Expr) -> None:
     """Refuse a power whose exact value, or whose exponent, would be too large to work with."""
     if isinstance(exponent, Rational):
         _exponent(text, base, exponent)
     elif base == sympy.E:
-        bounded_argument(text, sympy.exp, exponent)
+        bounded_argument(text, "exp", exponent)
     elif base.free_symbols or exponent.free_symbols:
         _bounded_logarithms(text, exponent)
     elif base.is_nonzero and _size(text, exponent * log(abs(base))) > LARGEST_CONSTANT_ARGUMENT:
         refuse(text, "a power of numbers is too large", f"keep it below exp({LARGEST_CONSTANT_ARGUMENT})")
 
 
-def bounded_argument(text: str, function: object, argument: Expr) -> None:
+def bounded_argument(text: str, function: str, argument: Expr) -> None:
     """Refuse roots and exponentials of huge constants, and exponentials of large multiples of logarithms."""
-    if function is sympy.sqrt:
+    if function == "sqrt":
         bounded_power(text, argument, Rational(1, 2))
-    if function not in _GROWING:
+    if function not in GROWING:
         return
     if not argument.free_symbols and _size(text, argument) > LARGEST_CONSTANT_ARGUMENT:
         huge_exponential(text)

@@ -27,6 +27,9 @@ class TakesArguments(Protocol):
     def most(self) -> int: ...
 
 
+# These contain an exponential of their argument.
+GROWING = frozenset("exp sinh cosh sigmoid logistic silu softplus elu".split())
+
 _ONE = (
     "exp log ln sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc Phi abs Abs sign "
     "step relu elu gelu sigmoid logistic silu softplus"

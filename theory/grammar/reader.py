@@ -181,7 +181,7 @@ class _Reader:
         form = self.functions[name]
         arguments = self._arguments(name, nodes)
         for argument in arguments:
-            bounded_argument(self.text, form.build, argument)
+            bounded_argument(self.text, name, argument)
         return form.build(*arguments)
 
     def _arguments(self, name: str, nodes: list[ast.expr]) -> list[Any]:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import NoReturn
 
-from theory.grammar.names import ARITIES, NUMBERS, TakesArguments
+from theory.grammar.names import ARITIES, GROWING, NUMBERS, TakesArguments
 from theory.grammar.sizes import (
     LARGEST_CONSTANT_ARGUMENT,
     bits,
@@ -35,7 +35,6 @@ LARGEST_DECIMAL_EXPONENT = 1000
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RELATIONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
-_GROWING = ("exp", "sinh", "cosh")
 _PASSING = 4  # a sum or product may pass through numbers so many times longer than it ends with
 _FOREIGN: dict[type[ast.AST], str] = {
     ast.Attribute: "a dot after a name",
@@ -271,9 +270,8 @@ class _Screen:
             condition, *nodes = nodes
             self._condition(condition)
         values = [self.expression(node) for node in nodes]
-        if name in _GROWING and any(
-            value is not None and value > LARGEST_CONSTANT_ARGUMENT for value in values
-        ):
+        known = [abs(value) for value in values if value is not None]
+        if name in GROWING and max(known, default=0) > LARGEST_CONSTANT_ARGUMENT:
             huge_exponential(self.text)
 
     def _piece(self, node: ast.expr) -> None:
