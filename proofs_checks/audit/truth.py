@@ -6,6 +6,7 @@ Exact instances for matrix words; for the others values to 40 digits at random p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import permutations, product
 from random import Random
 from typing import Any
 
@@ -141,7 +142,7 @@ def _table(sides: Sequence[Basic], where: Domain, random: Random) -> list[tuple[
 def _plain(sides: Sequence[Basic]) -> list[Expr]:
     """The sides, with a symbol for whatever has no value of its own; bound letters are renamed."""
     taken = [_evaluated(side) for side in sides]
-    names: dict[Basic, Symbol] = {}
+    names: dict[GaussianExpectation, Symbol] = {}
     for node in sorted({node for side in taken for node in side.atoms(GaussianExpectation)}, key=str):
         like = next((other for other in names if _same_expectation(node, other)), None)
         names[node] = names[like] if like is not None else Symbol(f"expectation_{len(names)}", real=True)
@@ -157,17 +158,33 @@ def _evaluated(side: Basic) -> Basic:
     return taken if isinstance(taken, Symbol) else taken.as_dummy()
 
 
-def _same_expectation(one: Basic, other: Basic) -> bool:
-    """Whether two Gaussian expectations average the same function, almost everywhere."""
-    if one.args[1:] != other.args[1:]:
+def _same_expectation(one: GaussianExpectation, other: GaussianExpectation) -> bool:
+    """Whether two Gaussian expectations average the same function, almost everywhere.
+
+    The variables may stand in another order, and all of them may be reflected: their law stays the same.
+    """
+    size = len(one.variables)
+    if size != len(other.variables):
         return False
-    random = Random(1)
-    points = [
-        {variable: Rational(random.randint(-3000, 3000), 997) for variable in one.args[1]}
-        for _ in range(2 * POINTS)
+    orders = [
+        order
+        for order in permutations(range(size))
+        if all(
+            one.covariance[i, k] == other.covariance[order[i], order[k]]
+            for i in range(size)
+            for k in range(size)
+        )
     ]
-    pairs = zip(values(one.args[0], points), values(other.args[0], points), strict=True)
-    return all(not isinstance(a, Missing) and not isinstance(b, Missing) and _equal(a, b) for a, b in pairs)
+    random = Random(1)
+    rows = [[Rational(random.randint(-3000, 3000), 997) for _ in range(size)] for _ in range(2 * POINTS)]
+    here = values(one.integrand, [dict(zip(one.variables, row, strict=True)) for row in rows])
+    for order, sign in product(orders, (1, -1)):
+        letters = [other.variables[k] for k in order]
+        points = [{x: sign * y for x, y in zip(letters, row, strict=True)} for row in rows]
+        pairs = zip(here, values(other.integrand, points), strict=True)
+        if all(not isinstance(a, Missing) and not isinstance(b, Missing) and _equal(a, b) for a, b in pairs):
+            return True
+    return False
 
 
 def _has_values(node: Basic) -> bool:

@@ -12,6 +12,8 @@ from proofs_checks.audit.derivations import audit_derivation
 from proofs_checks.audit.truth import still_true
 from proofs_checks.profile import Profile
 from theory.derivation import Derivation, Row
+from theory.gaussian import PriceEquation, pair_expectation
+from theory.gaussian.expectation import C, GaussianExpectation
 from theory.proving import (
     Answer,
     Antiderivative,
@@ -98,6 +100,20 @@ def test_a_bound_that_gives_something_away_is_still_true():
     identity = Row(SQUARE, "expanded", Identity())
     assert "30 digits" in still_true(identity, Eq((x + 1) ** 2 + 1, x**2 + 2 * x + 2), None, "0")
     assert still_true(identity, Eq((x + 1) ** 2, x**2 + 2 * x + 1 + Rational(1, 10**20)), None, "0") == ""
+
+
+def test_expectations_are_compared_up_to_the_symmetries_of_their_law():
+    z = sp.Symbol("z", real=True)
+    relu = sp.Max(z, 0)
+    kept = pair_expectation(relu, z, z)
+    u, v = kept.variables
+    mirrored = GaussianExpectation(sp.Min(u, 0) * v, (u, v), kept.covariance)
+    exchanged = GaussianExpectation(sp.Max(v, 0) * u, (v, u), kept.covariance)
+    half = Row(Eq(kept, C / 2), "", PriceEquation())
+    assert "says the same" in still_true(half, Eq(mirrored, C / 2), None, "0")
+    assert "says the same" in still_true(half, Eq(exchanged, C / 2), None, "0")
+    wrong = GaussianExpectation(sp.Max(u, 0) * sp.Abs(v), (u, v), kept.covariance)
+    assert still_true(half, Eq(wrong, C / 2), None, "0") == ""
 
 
 def test_a_wrong_definition_must_open_a_row_that_uses_it():
