@@ -24,7 +24,7 @@ USER_READY := $(VENV)/user-$(PLACE)-$(DEPENDENCIES).stamp
 DEVELOPER_READY := $(VENV)/developer-$(PLACE)-$(DEPENDENCIES).stamp
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: verify test check lint types layers suite faults nightly release seeded clean
+.PHONY: verify test check lint types layers suite faults attacks nightly release seeded clean
 .DELETE_ON_ERROR:
 
 verify: $(USER_READY)
@@ -60,6 +60,12 @@ faults: $(DEVELOPER_READY)
 
 nightly: seeded
 	@$(MAKE) --no-print-directory faults
+	@$(MAKE) --no-print-directory attacks
+
+# Every attack against every entrance, where the suite takes one command line in eight; then fresh texts.
+attacks: $(DEVELOPER_READY)
+	@PROVENET_ATTACKS=all JAX_PLATFORMS=cpu $(ONE_THREAD) $(BIN)/python -m pytest -q tests/security
+	@JAX_PLATFORMS=cpu $(ONE_THREAD) $(BIN)/python -m tests.security.fuzz 300
 
 release: seeded
 
