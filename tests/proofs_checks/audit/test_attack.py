@@ -1,6 +1,7 @@
 """Attacks against bounds whose largest value is known from mathematics."""
 
 import math
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from proofs_checks.audit.ascent import Attacked, ascend
 from proofs_checks.audit.attack import attack_claim
 from proofs_checks.challenge import Attack
 from proofs_checks.claim import Claim, Point
-from proofs_checks.comparators import Bound, Mean
+from proofs_checks.comparators import Bound, Identity, Mean
 from proofs_checks.experiment import on_host
 from proofs_checks.precision import float64
 
@@ -191,6 +192,22 @@ def test_components_are_attacked_one_by_one():
     assert (first.component, first.broken, second.component, second.broken) == (0, False, 1, True)
     assert first.best == pytest.approx(0.0, abs=1e-9)
     assert second.where == pytest.approx([1.0] * 3, abs=1e-4)
+
+
+def test_an_attack_on_one_number_is_one_on_all_components():
+    tried = replace(claim(lambda place: -jnp.sum(place**2)), grid=(Point({}, (0.5, -0.5)),))
+    first, second = attack_claim(tried, 0, 16, 100)
+    assert (first.component, first.broken, second.component, second.broken) == (0, False, 1, True)
+    assert first.where == second.where
+
+
+def test_sizes_in_units_of_a_budget_are_bounded_by_their_margin():
+    tried = claim(lambda place: 2 - jnp.sum(place**2), Identity(), 0.0)
+    for margin, broken in ((1.9, True), (2.1, False)):
+        (attempt,) = attack_claim(replace(tried, grid=(Point({}, 0.0, margin=margin),)), 0, 16, 100)
+        assert attempt.bound == margin
+        assert attempt.broken is broken
+    assert attack_claim(replace(tried, attack=None)) == ()
 
 
 def test_the_same_seed_gives_the_same_attempt_and_another_seed_another():
