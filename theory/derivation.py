@@ -93,6 +93,19 @@ class Derivation:
                     message = f"uses {premise}, which no earlier row establishes{places}"
                     raise ValueError(f"the row {row.reason!r} {message}")
             known.setdefault(row.relation, []).append(where)
+        self._refuse_circles()
+
+    def _refuse_circles(self) -> None:
+        """A rule that a method declares may be a row, but then one that stands before."""
+        places: dict[Basic, int] = {}
+        for number, row in enumerate(self.rows):
+            places.setdefault(row.relation, number)
+        for number, row in enumerate(self.rows):
+            for rule in getattr(row.method, "rules", ()):
+                if places.get(rule, -1) >= number:
+                    raise ValueError(
+                        f"the row {row.reason!r} uses the rule {rule}, which only a later row establishes"
+                    )
 
     @cached_property
     def checked(self) -> tuple[CheckedRow, ...]:

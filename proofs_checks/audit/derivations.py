@@ -290,7 +290,7 @@ class _Trial:
 
     def _note(self, removal: Removal, using: list[int]) -> str:
         if using:
-            return ""
+            return "declared; no row states it in this form" if removal.unstated else ""
         cited = [
             number
             for number, row in enumerate(self.rows, start=1)

@@ -24,12 +24,15 @@ class Removal:
 
     uses
         Whether a row mentions it at all; ``change`` is for such rows only.
+    unstated
+        Whether it is a rule that no row of the derivation states.
     """
 
     kind: str
     name: str
     uses: Callable[[Row, Domain | None], bool]
     change: Callable[[Row, Domain | None], Place]
+    unstated: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ def removals(derivation: Derivation) -> Iterator[Removal]:
             yield _without(kind, _text(row.relation), ("premises", "rules"), row.relation)
     known = {row.relation for row in stated}
     for rule in _ordered(_collected(rows, "rules") - known):
-        yield _without("rewrite rule", _text(rule), ("rules",), rule)
+        removal = _without("rewrite rule", _text(rule), ("rules",), rule)
+        yield replace(removal, unstated=all(row.relation != rule for row in rows))
     for field in ("symmetric", "diagonal"):
         for letter in _ordered(_collected(rows, field)):
             yield _without(f"{field} letter", str(letter), (field,), letter)

@@ -21,6 +21,7 @@ from theory.proving import (
     Outcome,
     Status,
 )
+from theory.proving.matrix_words import MatrixWords
 from theory.statement import Domain, Hypothesis, Source, Statement
 from theory.time_limit import TimeLimitExceeded
 
@@ -119,6 +120,20 @@ def test_a_row_is_worth_nothing_outside_its_domain():
     assert found((row,), None).status == "open"
     with pytest.raises(ValueError, match="no earlier row establishes where it is used"):
         found((row, Row(below, "everywhere", Consequence((below,)))), everywhere)
+
+
+def test_a_rule_must_not_be_a_later_row():
+    n = sp.Symbol("n", integer=True, positive=True)
+    projector, idle = sp.MatrixSymbol("P", n, n), lambda random: {}
+    square, cube = Eq(projector**2, projector), Eq(projector**3, projector)
+    rows = (
+        Row(square, "a definition", Definition()),
+        Row(cube, "multiplied by it", MatrixWords(idle, (square,))),
+    )
+    limit = Row(PYTHAGORAS, "a limiting case", Identity())
+    Derivation(statement(), rows, limit)
+    with pytest.raises(ValueError, match="only a later row establishes"):
+        Derivation(statement(), rows[::-1], limit)
 
 
 def test_a_range_that_contradicts_an_assumption_is_refused():
