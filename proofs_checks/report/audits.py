@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from proofs_checks.audit.summary import AuditReport, TheoremAudit
 
 _WIDTH = 110
+_FATES = ("kill-\nable", "re-\nfuted", "re-\nfused", "vacu-\nous", "unde-\ncided", "sup-\nported")
 _STYLES = {"met": "green", "missed": "red", "undecided": "yellow", "no goal": "dim"}
 
 
@@ -46,7 +47,9 @@ def audit_tables(report: AuditReport) -> RenderableType:
 
 def _table(title: str, texts: Mapping[str, int], numbers: tuple[str, ...]) -> Table:
     """Columns of words with their least widths, columns of numbers, and the goal."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=words(title), title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=words(title), title_justify="left"
+    )
     for heading, width in texts.items():
         table.add_column(heading, vertical="bottom", overflow="fold", min_width=width)
     for heading in numbers:
@@ -88,25 +91,15 @@ def _planted_row(row: PlantedRow, named: bool) -> tuple[RenderableType, ...]:
 def _mutants(theorem: TheoremAudit) -> RenderableType:
     table = _table(
         f"{theorem.id}: mutants",
-        {"claim": 17, "closed form": 14},
-        (
-            "mutants",
-            "equal",
-            "judged",
-            "kill-\nable",
-            "re-\nfuted",
-            "re-\nfused",
-            "unde-\ncided",
-            "sup-\nported",
-        ),
+        {"claim": 20, "closed form": 16},
+        ("mutants", "equal", "judged", *_FATES),
     )
     for row in theorem.judged_mutants:
-        left = row.undecided + row.invalid + row.vacuous
         numbers = (row.generated, row.equivalent, row.judged, row.killable, row.refuted, row.refused)
         table.add_row(
             words(row.claim),
             words(row.closed_form),
-            *map(_count, (*numbers, left, row.supported)),
+            *map(_count, (*numbers, row.vacuous, row.undecided + row.invalid, row.supported)),
             Text(row.status, _STYLES[row.status]),
         )
     return table
