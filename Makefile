@@ -62,7 +62,7 @@ nightly: seeded
 	@$(MAKE) --no-print-directory faults
 	@$(MAKE) --no-print-directory attacks
 
-# Every attack against every entrance, where the suite takes one command line in eight; then fresh texts.
+# Every attack against every entrance, where the suite takes one command line in twelve; then fresh texts.
 attacks: $(DEVELOPER_READY)
 	@PROVENET_ATTACKS=all JAX_PLATFORMS=cpu $(ONE_THREAD) $(BIN)/python -m pytest -q tests/security
 	@JAX_PLATFORMS=cpu $(ONE_THREAD) $(BIN)/python -m tests.security.fuzz 300

@@ -15,8 +15,8 @@ from tests.security.entrances import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS, MEBIBYTES = 1.0, 256.0
-# A command line takes ten times as long as a function: in the suite a text meets one in eight of them.
-ONE_IN = 1 if os.environ.get("PROVENET_ATTACKS") == "all" else 8
+# A command line takes ten times as long as a function: in the suite a text meets one in twelve of them.
+ONE_IN = 1 if os.environ.get("PROVENET_ATTACKS") == "all" else 12
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "OMP_NUM_THREADS": "1"}
 
 
@@ -37,7 +37,7 @@ def test_corpus_is_as_large_as_it_should_be():
 
 @pytest.mark.parametrize(
     ("group", "one_in", "at_least"),
-    [("grammar", 1, 4000), ("python", 1, 8000), ("commands", ONE_IN, 1500)],
+    [("grammar", 1, 4000), ("python", 1, 8000), ("commands", ONE_IN, 1000)],
 )
 def test_every_text_is_refused_and_nothing_else_happens(tmp_path, group, one_in, at_least):
     report = attacked(group, tmp_path, one_in)
