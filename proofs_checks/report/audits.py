@@ -54,7 +54,7 @@ def _table(title: str, texts: Mapping[str, int], numbers: tuple[str, ...]) -> Ta
         table.add_column(heading, vertical="bottom", overflow="fold", min_width=width)
     for heading in numbers:
         table.add_column(heading, vertical="bottom", justify="right", no_wrap=True)
-    table.add_column("goal", vertical="bottom", no_wrap=True)
+    table.add_column("goal", vertical="bottom", no_wrap=True, min_width=9)
     return table
 
 
@@ -91,8 +91,8 @@ def _planted_row(row: PlantedRow, named: bool) -> tuple[RenderableType, ...]:
 def _mutants(theorem: TheoremAudit) -> RenderableType:
     table = _table(
         f"{theorem.id}: mutants",
-        {"claim": 20, "closed form": 16},
-        ("mutants", "equal", "judged", *_FATES),
+        {"claim": 18, "closed form": 15},
+        ("all", "equal", "judged", *_FATES),
     )
     for row in theorem.judged_mutants:
         numbers = (row.generated, row.equivalent, row.judged, row.killable, row.refuted, row.refused)
