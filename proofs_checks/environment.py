@@ -77,8 +77,8 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, .
     if then.get("source") != now.get("source"):
         found.append("other source code")
     names = [name for name in {**then, **now} if name not in ("versions", "source")]
-    missing = "unknown"
-    found += [f"{name} {then.get(name, missing)}" for name in names if then.get(name) != now.get(name)]
+    values = {name: then.get(name, "unknown") for name in names if then.get(name) != now.get(name)}
+    found += [f"no {name}" if value == "" else f"{name} {value}" for name, value in values.items()]
     return tuple(found)
 
 

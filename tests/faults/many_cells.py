@@ -12,7 +12,7 @@ from theory import Derivation, Hypothesis, Row, Source, Statement
 from theory.proving import Antiderivative
 
 u = Symbol("u", real=True)
-SEEDS, POINTS, SECONDS = 16, 40, 0.001
+SEEDS, POINTS, SECONDS = 16, 24, 0.001
 
 
 def statement():

@@ -18,7 +18,7 @@ def gauss(seed, mean):
     return random.Random(seed).gauss(mean, 1.0)
 
 
-GRID = tuple(Point({"mean": float(mean)}, float(mean), resolution=0.3) for mean in range(1, 25))
+GRID = tuple(Point({"mean": float(mean)}, float(mean), resolution=0.3) for mean in range(1, 13))
 CLAIM = Claim("means", "", Mean(), on_host(gauss), GRID, 128)
 HEADER_BYTES, PAGE = 100, 4096
 
@@ -64,8 +64,8 @@ def killed(filled, tmp_path_factory):
 
 @pytest.fixture
 def share(kills):
-    """How many files are tried: a third of them where kills are few."""
-    return 1 if kills >= 200 else 3
+    """How many files are tried: a quarter of them where kills are few."""
+    return 1 if kills >= 200 else 4
 
 
 def flipped(content, position, bit):

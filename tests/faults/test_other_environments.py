@@ -122,3 +122,4 @@ def test_the_note_names_what_was_different():
     )
     assert environment.differences(now, now) == ()
     assert environment.differences({}, {"processor": "x86"}) == ("processor unknown",)
+    assert environment.differences({"xla_flags": ""}, {"xla_flags": "-O0"}) == ("no xla_flags",)
