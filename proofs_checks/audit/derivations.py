@@ -42,7 +42,7 @@ class Extent:
 
 
 _EXTENTS = {
-    "quick": Extent(2, 2, True, 5.0),
+    "quick": Extent(2, 1, True, 5.0),
     "standard": Extent(10, 20, False, 10.0),
     "thorough": Extent(1_000_000, 1_000_000, False, 20.0),
 }

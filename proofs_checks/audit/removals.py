@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import lru_cache
 from random import Random
 from typing import Any
 
-from sympy import And, Basic, MatrixSymbol, Symbol
+from sympy import And, Basic, Symbol
 from sympy.core.relational import Relational
 
 from theory.derivation import Derivation, Row
@@ -157,7 +156,7 @@ def _on_domains(less: Callable[[Domain | None], Domain | None]) -> Callable[[Row
 
 
 def _assumptions(rows: tuple[Row, ...]) -> Iterator[Removal]:
-    symbols = {symbol for row in rows for symbol in _letters(row.relation) if type(symbol) is Symbol}
+    symbols = {symbol for row in rows for symbol in row.relation.free_symbols if type(symbol) is Symbol}
     for symbol in sorted(symbols, key=str):
         for fact, weaker in _weaker(symbol):
             yield _renaming(f"{symbol} is {fact}", symbol, weaker)
@@ -180,7 +179,7 @@ def _renaming(text: str, symbol: Symbol, weaker: Symbol) -> Removal:
     names = {symbol: weaker}
 
     def uses(row: Row, _: Domain | None) -> bool:
-        return symbol in _letters(row.relation) and not _holds_data(row.method)
+        return symbol in row.relation.free_symbols and not _holds_data(row.method)
 
     def change(row: Row, domain: Domain | None) -> Place:
         method: Any = row.method
@@ -193,13 +192,6 @@ def _renaming(text: str, symbol: Symbol, weaker: Symbol) -> Removal:
         return moved, _mapped(domain, names)
 
     return Removal("assumption", text, uses, change)
-
-
-@lru_cache(maxsize=1024)
-def _letters(relation: Basic) -> frozenset[Basic]:
-    """Its free symbols, with those of the sizes of its matrices."""
-    sizes = {size for letter in relation.atoms(MatrixSymbol) for size in letter.shape}
-    return frozenset(relation.free_symbols.union(*(size.free_symbols for size in sizes)))
 
 
 def _holds_data(method: Any) -> bool:
