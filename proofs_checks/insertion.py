@@ -20,7 +20,10 @@ def value_of(expression: Expr, values: Mapping[Symbol, Rational]) -> Rational:
     found = expression.xreplace(dict(values)).doit()
     if isinstance(found, Rational):
         return found
-    number = sympy.N(found, DIGITS)
+    try:
+        number = sympy.N(found, DIGITS, chop=True)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise InputError(f"{expression} has no value at {dict(values)}") from error
     if not (number.is_Number and number.is_real and number.is_finite):
         raise InputError(f"{expression} is {number} at {dict(values)}, which is no finite real number")
     return Rational(number)

@@ -6,21 +6,21 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from math import floor, isfinite, isqrt
+from math import floor, isqrt
 from typing import Any
 
 import sympy
 from sympy import Expr, Rational, Symbol
 
 from proofs_checks.challenge import Sampler
-from theory.errors import InputError, OutsideClass
+from proofs_checks.insertion import value_of
+from theory.errors import OutsideClass
 from theory.gaussian import GaussianExpectation, read, single_expectation
 from theory.gaussian.evaluation import expected_value
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import Mean
 from theory.kernels.two_layer_ntk import DOMAIN, FOURTH, LAW, THETA, D, S, Z, kernel, slope_of, variance_terms
 
-DIGITS = 30
 HUNDREDTH = Rational(1, 100)
 # The theorem's E[S^2], E[S D], E[D^2] and Theta as numbers that its variance law combines.
 SQUARE, MIXED, SLOPES, KERNEL = sympy.symbols("E_SS E_SD E_DD Theta", real=True)
@@ -31,17 +31,6 @@ RATE, STEP = sympy.symbols("lambda eta", positive=True)
 COUNT = Symbol("n", integer=True, positive=True)
 # n steps of gradient descent along an eigenvector of the kernel with eigenvalue lambda
 REGRESSION = START + (1 - (1 - STEP * RATE) ** COUNT) * (TARGET - START)
-
-
-def real_value(expression: Expr, values: Mapping[Symbol, Any]) -> float:
-    """The expression at these values, from 30 digits. Raises InputError unless it is finite and real."""
-    try:
-        value = complex(sympy.N(expression.subs(values), DIGITS, chop=True))
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise InputError(f"{expression} has no value at {dict(values)}") from error
-    if value.imag or not isfinite(value.real):
-        raise InputError(f"{expression} is {value} at {dict(values)}, which is no finite real number")
-    return value.real
 
 
 @lru_cache(maxsize=64)
@@ -77,7 +66,7 @@ class Moment:
     def value(self, point: Mapping[Symbol, Rational]) -> float:
         """From the closed form, or the midpoint of a certified enclosure of radius 1e-7."""
         if self.closed is not None:
-            return real_value(self.closed, point)
+            return float(value_of(self.closed, point))
         return expected_value(self.expectation, point[A], point[B], point[C])
 
 

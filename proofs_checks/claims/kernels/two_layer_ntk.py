@@ -14,6 +14,7 @@ from proofs_checks.challenge import ClosedForm
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Exponent, Mean
 from proofs_checks.experiment import batched
+from proofs_checks.insertion import value_of
 from proofs_checks.profile import Profile
 from proofs_checks.two_layer_formulas import (
     COUNT,
@@ -32,7 +33,6 @@ from proofs_checks.two_layer_formulas import (
     diagonal,
     law_values,
     moments,
-    real_value,
     single_variances,
     tangent,
     tempered,
@@ -120,7 +120,7 @@ def inner_products(x: Vector, y: Vector) -> dict[Symbol, Rational]:
 
 
 def _entry(pairwise: Expr, single: Expr, x: Vector, y: Vector) -> float:
-    return real_value(single if x == y else pairwise, inner_products(x, y))
+    return float(value_of(single if x == y else pairwise, inner_products(x, y)))
 
 
 @lru_cache(maxsize=16)
@@ -173,7 +173,7 @@ def variances(activation: Expr, law: Expr) -> tuple[float, ...]:
     for place, ((i, j), theta) in enumerate(zip(PAIRS, centers(activation, PAIRS), strict=True)):
         exact = {symbol: Rational(values[place]) for symbol, values in known.items()}
         correlation = inner_products(POINTS[i], POINTS[j])[C]
-        found.append(real_value(law, {**exact, C: correlation, KERNEL: Rational(theta)}))
+        found.append(float(value_of(law, {**exact, C: correlation, KERNEL: Rational(theta)})))
     return tuple(found)
 
 
@@ -365,7 +365,7 @@ def _moment_forms(claim: Claim, activation: Expr, random: tuple[Moment, ...]) ->
 
     def restate(form: Expr, changed: Moment) -> Claim:
         points = (inner_products(POINTS[i], POINTS[j]) for i, j in moment_pairs(activation, changed))
-        values = {**known, changed.symbol: tuple(real_value(form, point) for point in points)}
+        values = {**known, changed.symbol: tuple(float(value_of(form, point)) for point in points)}
         return _predicting(claim, tuple(value for moment in random for value in values[moment.symbol]))
 
     return tuple(
@@ -426,11 +426,13 @@ def _training_forms(
     claim: Claim, activation: Expr, drift: Rational, distance: Rational
 ) -> tuple[ClosedForm, ...]:
     def restate(first: Expr, second: Expr) -> Claim:
-        return _predicting(claim, (real_value(first, {}), real_value(second, {})))
+        return _predicting(claim, (float(value_of(first, {})), float(value_of(second, {}))))
 
     def with_regression(formula: Expr) -> Claim:
-        example = {START: 0.3, TARGET: -0.4, RATE: 0.5, STEP: 0.2, COUNT: STEPS}
-        real_value(formula, example)  # refuses a formula without finite real values
+        example = {START: Rational(3, 10), TARGET: Rational(-2, 5), RATE: Rational(1, 2)}
+        value_of(
+            formula, {**example, STEP: Rational(1, 5), COUNT: Integer(STEPS)}
+        )  # refuses a formula without finite real values
         return replace(claim, experiment=batched(WidthExponents(activation, formula)))
 
     exponents = constant_sampler()

@@ -12,6 +12,7 @@ from sympy import Eq, Symbol, symbols
 from proofs_checks.claims.kernels import two_layer_ntk as trial
 from proofs_checks.commands.kernel import run
 from proofs_checks.engine import Remembering
+from proofs_checks.insertion import value_of
 from proofs_checks.judge import judge
 from proofs_checks.lowering import lower
 from proofs_checks.profile import Profile
@@ -23,7 +24,6 @@ from proofs_checks.two_layer_formulas import (
     START,
     STEP,
     TARGET,
-    real_value,
     tempered,
     variance_law,
 )
@@ -176,11 +176,13 @@ def test_closed_forms_without_the_inner_product_are_refuted():
 def test_a_formula_without_real_values_is_refused():
     for wrong in (sympy.log(C), 1 / (A - A), sympy.sqrt(-A), sympy.oo, sympy.acos(1 + A)):
         with pytest.raises(InputError):
-            real_value(wrong, {A: sympy.Rational(1, 2), B: sympy.Rational(1, 3), C: sympy.Rational(-1, 4)})
+            value_of(wrong, {A: sympy.Rational(1, 2), B: sympy.Rational(1, 3), C: sympy.Rational(-1, 4)})
     form = form_named(claim_named("mean at initialization", "max(z, 0)"), "limiting kernel")
     with pytest.raises(InputError):
         form.restate(sympy.sqrt(C))
-    assert real_value(sympy.sqrt(A) * A ** sympy.Rational(3, 2), {A: sympy.Rational(1, 3)}) == 1 / 9
+    assert value_of(sympy.sqrt(A) * A ** sympy.Rational(3, 2), {A: sympy.Rational(1, 3)}) == sympy.Rational(
+        1, 9
+    )
 
 
 @pytest.mark.parametrize("text", ["max(z, 0)", "exp(z**2/10)"])
@@ -190,7 +192,7 @@ def test_samplers_keep_to_the_hypotheses(text):
             for sampler in form.regimes.values():
                 values = sampler(random.Random(3))
                 assert form.expression.free_symbols <= set(values)
-                assert np.isfinite(real_value(form.expression, values))
+                assert np.isfinite(float(value_of(form.expression, values)))
                 if {A, B, C} <= set(values):
                     assert values[C] ** 2 < values[A] * values[B]
 
