@@ -16,6 +16,7 @@ from proofs_checks.certificate import Certificate
 from proofs_checks.challenge import ClosedForm
 from proofs_checks.claim import Claim
 from proofs_checks.comparators import Bound
+from proofs_checks.experiment import OnHost
 from proofs_checks.fingerprint import code_digest
 from proofs_checks.observation import Observation
 from theory.equivalence import Comparison, Sample, compare, samples
@@ -65,8 +66,8 @@ class MutantsRow:
         Of those compared, the ones equal to the closed form at all points tried in every regime, and the ones
         without a value in time. Neither is judged.
     judged, killable
-        How many of the others were put on trial before the time was up, and how many of these are displaced
-        by more than margin + resolution somewhere the theorem applies.
+        How many of the others were put on trial before the effort was spent, and how many of these are
+        displaced by more than margin + resolution somewhere the theorem applies.
     refuted, refused, vacuous, undecided, supported, invalid
         What became of those judged. ``refused``: its prediction is no finite real number. ``vacuous``: a
         bound that even its shrunk twin survives.
@@ -160,7 +161,7 @@ def mutants_of(
     compared = [(mutant, compare(points, mutant.expression)) for mutant in chosen]
     different = [pair for pair in compared if pair[1].kind in ("different", "undefined")]
     stand = _Stand(claim, form, trial, points)
-    judged = tuple(_judge(stand, different, effort.seconds, watch))
+    judged = tuple(_judge(stand, different, effort, watch))
     kinds = [comparison.kind for _, comparison in compared]
     return _row(stand, len(generated), kinds, judged)
 
@@ -186,11 +187,13 @@ def _row(stand: _Stand, generated: int, kinds: Sequence[str], judged: Sequence[_
 
 
 def _judge(
-    stand: _Stand, chosen: Sequence[tuple[Mutant, Comparison]], seconds: float, watch: Watch
+    stand: _Stand, chosen: Sequence[tuple[Mutant, Comparison]], effort: Effort, watch: Watch
 ) -> Iterator[_Judged]:
+    if stand.compiles:
+        chosen = chosen[: effort.compiled]
     started = time.perf_counter()
     for number, (mutant, comparison) in enumerate(chosen):
-        if number and time.perf_counter() - started > seconds:
+        if number and time.perf_counter() - started > effort.seconds:
             return
         watch(f"{stand.claim.name}, {stand.form.name}, mutant {number + 1} of {len(chosen)}")
         yield stand.judge(mutant, comparison)
@@ -204,6 +207,17 @@ class _Stand:
         (self.original,) = trial.judge([claim])
         self.code = code_digest((claim.experiment, claim.comparator))
         self.slack = Slack(claim)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether another expression makes another experiment, which JAX has to compile."""
+        if isinstance(self.claim.experiment, OnHost):
+            return False
+        try:
+            other = self.form.restate(self.form.expression * 2)
+        except Exception:  # refused, or broken: the judgment of the mutants will tell
+            return False
+        return code_digest(other.experiment) != code_digest(self.claim.experiment)
 
     @property
     def faithful(self) -> bool:

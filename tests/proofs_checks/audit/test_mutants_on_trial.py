@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import jax
 import numpy as np
 import pytest
 from sympy import Piecewise, Rational, cos, exp, sqrt, symbols
@@ -13,14 +14,22 @@ from proofs_checks.audit.trials import Bench
 from proofs_checks.challenge import ClosedForm
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Bound, Identity, Mean
-from proofs_checks.experiment import on_host
+from proofs_checks.experiment import batched, on_host
 from proofs_checks.precision import float64
 from theory.errors import InputError
 from theory.mutants import mutants
 
 a, b = symbols("a b", positive=True)
 EFFORT = Effort(
-    trials=1, deterministic_trials=1, seconds=60.0, mutants=1000, points=4, attacked=1, starts=1, steps=1
+    trials=1,
+    deterministic_trials=1,
+    seconds=60.0,
+    mutants=1000,
+    compiled=1,
+    points=4,
+    attacked=1,
+    starts=1,
+    steps=1,
 )
 GENERIC = ((1.5, 0.75), (0.5, 1.25))
 
@@ -218,3 +227,24 @@ def test_a_bound_notices_mutants_beyond_its_slack_in_both_directions():
     assert row.status == "met" or {one.reason for one in row.survivors if one.killable} == {"degenerate grid"}
     below = [one for one in row.survivors if one.operator == "term doubled"]
     assert [one.reason for one in below] == ["below resolution"]
+
+
+def weighted(keys, value, form):
+    """A compiled experiment that carries the closed form: measured over predicted."""
+    noise = jax.vmap(jax.random.normal)(keys)
+    return value * (1 + 0.1 * noise) / number(form, GENERIC[0])
+
+
+def test_mutants_that_need_a_compiled_experiment_each_are_limited():
+    form = a * b + a
+
+    def restate(expression):
+        point = Point({"value": number(form, GENERIC[0])}, 1.0, resolution=0.04)
+        experiment = batched(partial(weighted, form=expression))
+        return Claim("ratio", "1", Mean(), experiment, (point,), seeds=160)
+
+    declared = ClosedForm("form", form, {"all": anywhere}, restate)
+    row = verdicts(replace(restate(form), closed_forms=(declared,)))
+    assert row.generated > 5
+    assert row.judged == EFFORT.compiled == 1
+    assert (row.killed, row.status) == (1, "met")

@@ -23,7 +23,15 @@ from proofs_checks.store import open_store
 from theory.errors import InputError
 
 EFFORT = Effort(
-    trials=3, deterministic_trials=2, seconds=60.0, mutants=100, points=3, attacked=1, starts=1, steps=1
+    trials=3,
+    deterministic_trials=2,
+    seconds=60.0,
+    mutants=100,
+    compiled=1,
+    points=3,
+    attacked=1,
+    starts=1,
+    steps=1,
 )
 s = Symbol("s", positive=True)
 
