@@ -34,11 +34,18 @@ class Child:
         self.identity, self.output, self._nursery = identity, output, nursery
 
     def send(self, number: signal.Signals) -> None:
+        assert self._nursery.running == self.identity > 1
         os.kill(self.identity, number)
 
     def wait(self) -> int:
         """The exit code, or minus the number of the signal that ended it."""
-        return int(self._nursery.answer())
+        assert self._nursery.running == self.identity
+        return self._nursery.ended()
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._nursery.has_answer()
 
     @property
     def stdout(self) -> str:
@@ -61,6 +68,7 @@ class Nursery:
     def __init__(self, code: Path, folder: Path) -> None:
         self.code, self.folder, self._started = code, folder, 0
         self._received = b""
+        self.running: int | None = None
         environment = {**os.environ, "PYTHONPATH": str(code), "JAX_PLATFORMS": "cpu"}
         self._process = subprocess.Popen(
             [sys.executable, str(code / "nursery.py"), str(code / THEOREM)],
@@ -77,6 +85,7 @@ class Nursery:
         ignored: Sequence[int] = (),
     ) -> Child:
         """Fork a child that runs these arguments."""
+        self.end()
         self._started += 1
         output = self.folder / f"run-{self._started}"
         request = {
@@ -88,26 +97,50 @@ class Nursery:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
-        return Child(self, int(self.answer()), output)
+        self.running = self._answer("started")
+        return Child(self, self.running, output)
+
+    def ended(self) -> int:
+        """Wait for the child; its exit code."""
+        code = self._answer("ended")
+        self.running = None
+        return code
+
+    def end(self) -> None:
+        """End a child that a failed test has left behind."""
+        if self.running is not None:
+            os.kill(self.running, signal.SIGKILL)
+            self.ended()
 
     def verify(self, store: Path, *options: str, **settings: Mapping[str, str]) -> Child:
         """Fork a run of the theorem on a store."""
         theorem = str(self.code / THEOREM)
         return self.start("verify", theorem, "--json", "--store", str(store), *options, **settings)
 
-    def answer(self) -> str:
+    def has_answer(self) -> bool:
+        """Whether the warm process has said something that was not read yet."""
+        pipe = self._process.stdout
+        return bool(self._received) or bool(select.select([pipe], [], [], 0)[0])
+
+    def _answer(self, word: str) -> int:
         """The next line of the warm process; a run that takes too long is ended, and is an error."""
         pipe = self._process.stdout
         assert pipe is not None
         while b"\n" not in self._received:
             if not select.select([pipe], [], [], PATIENCE)[0]:
                 self._process.kill()
+                self.running = None
                 raise TimeoutError(f"no answer within {PATIENCE:g} seconds")
-            self._received += os.read(pipe.fileno(), 4096)
+            received = os.read(pipe.fileno(), 4096)
+            assert received, "the warm process has ended"
+            self._received += received
         line, _, self._received = self._received.partition(b"\n")
-        return line.decode()
+        said, number = line.decode().split()
+        assert said == word
+        return int(number)
 
     def close(self) -> None:
+        self.end()
         self._process.communicate(timeout=60)
 
 

@@ -1,8 +1,8 @@
 """Starts provenet again and again without importing it anew: one warm process that forks.
 
-Reads requests, a JSON line each: the arguments of the command line and where to write. Answers with the
-process id of the child, then with how it ended. A child logs the name of every cell that the store has
-reported to be kept.
+Reads requests, a JSON line each: the arguments of the command line and where to write. Answers with
+"started", the process id of the child, then with "ended", its exit code. A child logs the name of every
+cell that the store has reported to be kept.
 """
 
 import json
@@ -58,16 +58,21 @@ def main():
     warnings.simplefilter("ignore")
     run.derive(sys.argv[1])
     environment.source_digest()
+    identity = 0
     for line in sys.stdin:
         request = json.loads(line)
+        if identity:
+            os.waitpid(identity, 0)
         identity = os.fork()
         if identity == 0:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             child(request)
             os._exit(99)  # the command line always exits
-        print(identity, flush=True)
-        _, status = os.waitpid(identity, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print(f"started {identity}", flush=True)
+        # Not yet reaped: until it has read the answer, the test may send signals to this process id.
+        ended = os.waitid(os.P_PID, identity, os.WEXITED | os.WNOWAIT)
+        exited = ended.si_code == os.CLD_EXITED
+        print(f"ended {ended.si_status if exited else -ended.si_status}", flush=True)
 
 
 if __name__ == "__main__":

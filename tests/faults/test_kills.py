@@ -118,7 +118,7 @@ def wait(child, calls, moments):
     """Wait until some random moment: in one run of four from its start, else from its first measurement."""
     deadline = time.monotonic() + PATIENCE
     if moments.random() > 0.25:
-        while not calls.exists() and time.monotonic() < deadline:
+        while not calls.exists() and not child.over and time.monotonic() < deadline:
             time.sleep(0.001)
     time.sleep(moments.uniform(0.0, 0.6))
     return child
