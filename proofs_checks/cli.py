@@ -214,6 +214,7 @@ def audit(
     profile: ProfileName = "quick",
     seed: Seed = 0,
     store: Annotated[Path | None, typer.Option(help="Keep what the audit found in this file.")] = None,
+    details: Annotated[bool, typer.Option(help="Name the hypotheses that rows need, or do not.")] = False,
     as_json: Json = False,
 ) -> None:
     """Plant errors and see which are noticed.
@@ -233,7 +234,7 @@ def audit(
     if as_json:
         emit_json(report.to_dict())
     else:
-        terminal.show(audit_tables(report))
+        terminal.show(audit_tables(report, details))
     sys.exit(report.exit_code)
 
 

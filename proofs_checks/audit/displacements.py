@@ -44,6 +44,11 @@ class Displacement:
     demanded: bool = True
     note: str = ""
 
+    @property
+    def graded(self) -> bool:
+        """Whether a refutation is demanded anywhere."""
+        return any(self.goals.values()) if self.goals else self.demanded
+
 
 def relative_resolution(target: Target) -> float:
     """What the check lets through, in units of its prediction; infinite for a prediction of 0."""

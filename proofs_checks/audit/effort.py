@@ -15,6 +15,9 @@ class Effort:
         Trials of every planted error of a statistical claim, each on fresh seeds.
     deterministic_trials
         The same where a trial has no error rate: identities, enclosures, exhaustive bounds.
+    only_with_a_goal
+        Whether planted errors that nothing is demanded of are left out: such a claim stays undecided for as
+        long as it may look.
     seconds
         No further trial of a claim, and no further mutant of a closed form, is begun after so long. What
         was left out is visible in the numbers of the report.
@@ -31,6 +34,7 @@ class Effort:
 
     trials: int
     deterministic_trials: int
+    only_with_a_goal: bool
     seconds: float
     mutants: int
     compiled: int
@@ -41,9 +45,9 @@ class Effort:
 
 
 _EFFORTS = {
-    "quick": Effort(8, 1, 3.0, 30, 0, 6, 1, 16, 100),
-    "standard": Effort(50, 2, 60.0, 400, 10, 12, 1000, 64, 400),
-    "thorough": Effort(400, 4, 1200.0, 100_000, 100_000, 24, 1000, 256, 1000),
+    "quick": Effort(8, 1, True, 3.0, 30, 0, 6, 1, 16, 100),
+    "standard": Effort(50, 2, False, 60.0, 400, 10, 12, 1000, 64, 400),
+    "thorough": Effort(400, 4, False, 1200.0, 100_000, 100_000, 24, 1000, 256, 1000),
 }
 
 

@@ -103,7 +103,7 @@ class MutantsRow:
 
     @property
     def status(self) -> str:
-        """``met``, ``undecided``, ``no goal`` where none is killable, or ``missed``.
+        """``met``, ``undecided``, ``not tried``, ``no goal`` where none is killable, or ``missed``.
 
         Missed: a killable mutant is supported, no grid point shows it, or the claim cannot be restated.
         """
@@ -112,6 +112,8 @@ class MutantsRow:
         alive = [one for one in self.survivors if one.killable]
         if any(one.outcome == "supported" or one.reason in (DEGENERATE, FAILED) for one in alive):
             return "missed"
+        if self.judged == 0 and self.equivalent < self.compared:
+            return "not tried"
         if self.killable == 0:
             return "no goal"
         return "met" if self.killed >= KILLED_AT_LEAST * self.killable else "undecided"

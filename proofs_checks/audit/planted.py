@@ -69,7 +69,7 @@ class PlantedRow:
         if self.true:
             if self.refuted:
                 return "missed"
-            return "met" if self.supported > 0 or self.undecided else "undecided"
+            return "met" if self.supported else "undecided"
         if not self.goal:
             return "no goal"
         if self.likeliest > SUPPORTED_AT_MOST * self.trials:
@@ -88,7 +88,7 @@ class PlantedRow:
 
 @dataclass(frozen=True)
 class Undisplaced:
-    """A claim that no error is planted in, and why."""
+    """Where no error is planted, and why: nothing can be displaced, or nothing could be demanded."""
 
     claim: str
     comparator: str
@@ -122,12 +122,17 @@ def planted_errors(
     found = displacements(claim)
     if isinstance(found, str):
         return (Undisplaced(claim.name, claim.comparator.name, found),)
+    left: tuple[Undisplaced, ...] = ()
+    if effort.only_with_a_goal:
+        notes = dict.fromkeys(one.note for one in found if not one.graded)
+        left = tuple(Undisplaced(claim.name, claim.comparator.name, note) for note in notes)
+        found = tuple(one for one in found if one.graded)
     tallies: dict[tuple[str, bool], _Tally] = {}
     trials = 0
     for trial in _trials(claim, bench, first, effort, watch):
         _one_trial(trial, claim, found, tallies)
         trials += 1
-    return tuple(_row(claim, *key, tally, trials) for key, tally in tallies.items())
+    return (*(_row(claim, *key, tally, trials) for key, tally in tallies.items()), *left)
 
 
 def _trials(claim: Claim, bench: Bench, first: Trial, effort: Effort, watch: Watch) -> Iterator[Trial]:

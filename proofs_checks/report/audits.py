@@ -19,25 +19,28 @@ if TYPE_CHECKING:
 
 _WIDTH = 110
 _FATES = ("kill-\nable", "re-\nfuted", "re-\nfused", "vacu-\nous", "unde-\ncided", "sup-\nported")
-_STYLES = {"met": "green", "missed": "red", "undecided": "yellow", "no goal": "dim"}
+_STYLES = {"met": "green", "missed": "red", "undecided": "yellow", "no goal": "dim", "not tried": "dim"}
 
 
 def as_text(report: AuditReport) -> str:
     """The tables without colors."""
     console = Console(width=_WIDTH, color_system=None)
     with console.capture() as captured:
-        console.print(audit_tables(report))
+        console.print(audit_tables(report, details=True))
     return captured.get()
 
 
-def audit_tables(report: AuditReport) -> RenderableType:
-    """For each theorem planted errors, mutants and the rest; then what would slip through."""
+def audit_tables(report: AuditReport, details: bool = False) -> RenderableType:
+    """For each theorem planted errors, mutants and the rest; then what would slip through.
+
+    ``details`` names the hypotheses.
+    """
     parts: list[RenderableType] = []
     for theorem in report.theorems:
         parts += [_planted(theorem)] if any(isinstance(row, PlantedRow) for row in theorem.planted) else []
         parts += [_mutants(theorem)] if theorem.judged_mutants else []
         parts += [_attacks(theorem)] if any(one.attacked for one in theorem.attacks) else []
-        parts += [*_remarks(theorem), *_about_rows(theorem)]
+        parts += [*_remarks(theorem), *_about_rows(theorem, details)]
     for theorem in report.theorems:
         parts += [words(f"{theorem.id}: {line}", "red") for line in theorem.defects]
         parts += [words(f"{theorem.id}: {line}", "yellow") for line in theorem.doubts]
@@ -94,14 +97,16 @@ def _mutants(theorem: TheoremAudit) -> RenderableType:
         {"claim": 18, "closed form": 15},
         ("all", "equal", "judged", *_FATES),
     )
+    previous = ""
     for row in theorem.judged_mutants:
         numbers = (row.generated, row.equivalent, row.judged, row.killable, row.refuted, row.refused)
         table.add_row(
-            words(row.claim),
+            words(row.claim if row.claim != previous else ""),
             words(row.closed_form),
             *map(_count, (*numbers, row.vacuous, row.undecided + row.invalid, row.supported)),
             Text(row.status, _STYLES[row.status]),
         )
+        previous = row.claim
     return table
 
 
@@ -123,7 +128,7 @@ def _attacks(theorem: TheoremAudit) -> RenderableType:
     return table
 
 
-def _about_rows(theorem: TheoremAudit) -> list[Text]:
+def _about_rows(theorem: TheoremAudit, details: bool) -> list[Text]:
     """What the rows of the derivation noticed, and which hypotheses none of those tried needs."""
     found = theorem.derivation
     still = f"; {found.still_true} changes leave a row true" if found.still_true else ""
@@ -133,10 +138,11 @@ def _about_rows(theorem: TheoremAudit) -> list[Text]:
         groups.setdefault(
             "needed" if one.needed_by else one.note or "not needed by the rows tried", []
         ).append(one.name)
+    if not details:
+        counts = "; ".join(f"{len(names)} {said}" for said, names in groups.items())
+        return [*lines, words(f"hypotheses: {counts}", "dim")] if groups else lines
     lines += [
-        words(
-            f"hypotheses, {said}: {len(names)}" + ("" if said == "needed" else f": {'; '.join(names)}"), "dim"
-        )
+        words(f"hypotheses, {said}, {len(names)}: {'; '.join(names)}", "dim")
         for said, names in groups.items()
     ]
     return lines

@@ -89,7 +89,9 @@ def test_the_example_of_the_readme_is_audited_by_path(monkeypatch, capsys):
     document = json.loads(out)  # one document and nothing else
     (found,) = document["theorems"]
     assert (code, document["goals_met"], found["id"]) == (0, True, "he_initialization")
-    assert [row["error"] for row in found["planted"]][1:] == ["x 0.95", "x 1.05", "- 2 rho", "+ 2 rho"]
+    *tried, left = found["planted"]
+    assert [row["error"] for row in tried][1:] == ["- 2 rho", "+ 2 rho"]
+    assert left["reason"] == "no goal at 5 %: the resolution is 5 %"
     assert {row["claim"] for row in found["planted"]} == {"half passes"}  # not the control
     assert found["mutants"] == [{"claim": "half passes", "reason": "no closed form declared"}]
 

@@ -51,7 +51,7 @@ def test_goals_met():
     assert "every planted error that must be noticed was noticed" in text
     assert "bound: no error planted: no reason" in text
     assert "no closed form declared: bound" in text
-    assert "hypotheses, not needed by the rows tried: 1: x is real" in text
+    assert "hypotheses, not needed by the rows tried, 1: x is real" in text
     assert max(map(len, text.splitlines())) <= 110
 
 

@@ -23,6 +23,7 @@ a, b = symbols("a b", positive=True)
 EFFORT = Effort(
     trials=1,
     deterministic_trials=1,
+    only_with_a_goal=False,
     seconds=60.0,
     mutants=1000,
     compiled=1,

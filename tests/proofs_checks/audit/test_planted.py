@@ -10,7 +10,7 @@ from sympy import Rational, Symbol
 
 from proofs_checks.audit.displacements import displacements
 from proofs_checks.audit.effort import Effort
-from proofs_checks.audit.planted import Undisplaced, planted_errors
+from proofs_checks.audit.planted import TRUE, PlantedRow, Undisplaced, planted_errors
 from proofs_checks.audit.tolerance import toothless
 from proofs_checks.audit.trials import Bench
 from proofs_checks.challenge import ClosedForm
@@ -25,6 +25,7 @@ from theory.errors import InputError
 EFFORT = Effort(
     trials=3,
     deterministic_trials=2,
+    only_with_a_goal=False,
     seconds=60.0,
     mutants=100,
     compiled=1,
@@ -88,6 +89,22 @@ def test_a_coarse_claim_says_so_and_has_a_goal_at_2_rho():
     # 5 % is two standard errors of 20 blocks of 100: such an error slips through, as declared
     assert found["x 1.05"].supported >= 5
     assert found["+ 2 rho"].status == "met"
+
+
+def test_what_has_no_goal_may_be_left_out_but_not_in_silence():
+    claim = replace(means(resolution=0.3), seeds=20)
+    bench = Bench("tests", 0)
+    with bench.trial(0) as first:
+        rows = planted_errors(claim, bench, first, replace(EFFORT, only_with_a_goal=True), lambda doing: None)
+    assert [row.error for row in rows if isinstance(row, PlantedRow)] == [TRUE, "- 2 rho", "+ 2 rho"]
+    assert [row.reason for row in rows if isinstance(row, Undisplaced)] == [
+        "no goal at 5 %: the resolution is 30 %"
+    ]
+
+
+def test_a_true_claim_that_is_never_supported_is_no_success():
+    noisy = table(replace(means(resolution=0.002), seeds=4))[TRUE]
+    assert (noisy.refuted, noisy.supported, noisy.status) == (0, 0, "undecided")
 
 
 SEEN: list[int] = []
