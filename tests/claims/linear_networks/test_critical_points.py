@@ -42,8 +42,9 @@ def test_no_open_row_and_most_rows_are_proved():
 
 @pytest.mark.parametrize("widths", [(1, 1, 1), (2, 3, 7), (16, 16, 16)])
 def test_other_widths_are_derived(widths):
-    rows = [row for row in derivation(widths).rows if not isinstance(row.method, MatrixWords)]
-    assert all(check(row).status is not Status.OPEN for row in rows)
+    built = derivation(widths)
+    rows = [row for row in built.rows if not isinstance(row.method, MatrixWords)]
+    assert all(check(row, built.statement.domain).status is not Status.OPEN for row in rows)
 
 
 @pytest.mark.parametrize("widths", [(5, 3, 4), (2, 1, 1), (1, 1, 1), (3, 5, 3), (3, 2, 6), (16, 16, 16)])
