@@ -1,5 +1,5 @@
 # make verify   creates .venv on first use, then runs the main job on all theorems (quick profile)
-# make test     the same, then lint, types, layers and the test suite (fixed seeds)
+# make test     lint, types, layers, the same, the quick audit, then the test suite (fixed seeds)
 # make faults   runs are killed (200 times: FAULT_KILLS=N) and stores damaged
 # make nightly  fresh seeds, the thorough audit, and the faults; make nightly SEED=N repeats one
 # make release  fresh seeds and the thorough audit once: what is undecided counts as failure
@@ -24,14 +24,18 @@ USER_READY := $(VENV)/user-$(PLACE)-$(DEPENDENCIES).stamp
 DEVELOPER_READY := $(VENV)/developer-$(PLACE)-$(DEPENDENCIES).stamp
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: verify test check lint types layers suite faults attacks nightly release seeded clean
+.PHONY: verify audit test check lint types layers suite faults attacks nightly release seeded clean
 .DELETE_ON_ERROR:
 
 verify: $(USER_READY)
 	@$(ONE_THREAD) $(BIN)/provenet verify --profile quick
 
+audit: $(USER_READY)
+	@$(ONE_THREAD) $(BIN)/provenet audit --profile quick
+
 test: check
 	@$(MAKE) --no-print-directory verify
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory suite
 
 check: lint types layers
