@@ -94,7 +94,7 @@ def _planted_row(row: PlantedRow, named: bool) -> tuple[RenderableType, ...]:
 def _mutants(theorem: TheoremAudit) -> RenderableType:
     table = _table(
         f"{theorem.id}: mutants",
-        {"claim": 18, "closed form": 15},
+        {"claim": 17, "closed form": 15},
         ("all", "equal", "judged", *_FATES),
     )
     previous = ""
@@ -114,17 +114,14 @@ def _attacks(theorem: TheoremAudit) -> RenderableType:
     table = _table(
         f"{theorem.id}: attacks on bounds", {"claim": 20}, ("point", "best attempt", "bound", "shrunk twin")
     )
+    rows: dict[tuple[str, ...], str] = {}  # an attack may serve all components of a point
     for one in theorem.attacks:
         if one.best is not None:
-            status = "missed" if one.broken or one.vacuous else "met"
-            table.add_row(
-                words(one.claim),
-                f"{one.point + 1}",
-                f"{one.best:.6g}",
-                f"{one.bound:.6g}",
-                f"{one.twin:.6g}" if one.twin is not None else "",
-                Text("broken" if one.broken else "vacuous" if one.vacuous else "holds", _STYLES[status]),
-            )
+            twin = f"{one.twin:.6g}" if one.twin is not None else ""
+            fate = "broken" if one.broken else "vacuous" if one.vacuous else "holds"
+            rows[one.claim, f"{one.point + 1}", f"{one.best:.6g}", f"{one.bound:.6g}", twin] = fate
+    for (claim, *numbers), fate in rows.items():
+        table.add_row(words(claim), *numbers, Text(fate, "green" if fate == "holds" else "red"))
     return table
 
 
