@@ -1,0 +1,1 @@
+"""Kernels of deep fully connected networks of infinite width: equations, and values with certainty."""
