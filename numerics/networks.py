@@ -126,6 +126,27 @@ def initialize(network: Network, key: Key[Array, ""], dtype: DTypeLike | None = 
     )
 
 
+def parameters_from(network: Network, draws: Float[Array, " parameters"]) -> Parameters:
+    """The parameters that standard normal ``draws`` give, layer by layer, weights before biases.
+
+    One flat draw serves many networks at once: XLA compiles every call of threefry anew, and ``initialize``
+    has several for each layer. Raises ValueError unless there is one draw for each parameter.
+    """
+    if draws.shape != (parameter_count(network),):
+        raise ValueError(f"draws have the shape {draws.shape}; give ({parameter_count(network)},)")
+    start, layers = 0, []
+    for layer, (fan_in, fan_out) in enumerate(zip(network.widths[:-1], network.widths[1:], strict=True)):
+        scale, end = scales(network, layer), start + fan_in * fan_out
+        weight = scale.weight_deviation * draws[start:end].reshape(fan_out, fan_in)
+        start = end
+        if network.bias_scales[layer] is None:
+            layers.append(Layer(weight, None))
+        else:
+            start = end + fan_out
+            layers.append(Layer(weight, scale.bias_deviation * draws[end:start]))
+    return tuple(layers)
+
+
 def preactivations(
     network: Network, parameters: Parameters, x: Float[Array, " inputs"]
 ) -> tuple[Float[Array, " _"], ...]:

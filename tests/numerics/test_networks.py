@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numerics.data import sphere
-from numerics.networks import Layer, Network, apply, identity, initialize, parameter_count
+from numerics.networks import Layer, Network, apply, identity, initialize, parameter_count, parameters_from
 
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -111,3 +111,15 @@ def test_products_ask_for_full_precision():
 def test_bad_networks_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Network(**{"widths": (3, 4, 1), "activation": jnp.tanh, **arguments})
+
+
+def test_parameters_from_draws_are_scaled_layer_by_layer():
+    network = Network((2, 3, 1), jnp.tanh, "standard", weight_scale=2.0, bias_scale=(0.5, None))
+    draws = jnp.arange(12.0)
+    first, second = parameters_from(network, draws)
+    assert np.allclose(first.weight, 2 / np.sqrt(2) * np.arange(6).reshape(3, 2))
+    assert np.allclose(first.bias, 0.5 * np.arange(6, 9))
+    assert np.allclose(second.weight, 2 / np.sqrt(3) * np.arange(9, 12).reshape(1, 3))
+    assert second.bias is None
+    with pytest.raises(ValueError, match="draws have the shape"):
+        parameters_from(network, draws[1:])
