@@ -16,24 +16,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from sympy import Expr, Rational, S, sqrt
 
 from theory import balls
-from theory.errors import InputError
+from theory.certified_expectations import CertifiedValues
+from theory.errors import InputError, OutsideClass
 from theory.gaussian.closed_values import ClosedValues
 from theory.grammar.sizes import shown
 
 DEEPEST = 1000
 _GUARD_BITS = 40
-_BITS_PER_LAYER = 8
-_DOUBLINGS = 4
 PARAMETRIZATIONS = ("ntk", "standard")
 
 
 class Values(Protocol):
-    """Where the two expectations come from."""
+    """Where the two expectations come from, and what they cost in precision."""
+
+    closed: ClassVar[bool]
+    bits_per_layer: ClassVar[int]
+    attempts: ClassVar[int]
 
     def pair(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]: ...
 
@@ -102,10 +105,11 @@ def enclose_deep(
 ) -> tuple[Any, Any]:
     """Balls of the kernels (K^{L+1}, Theta^{L+1}) at (a, b, c), the covariance of the FIRST preactivations.
 
-    ``activation`` is an expression in z. Singular covariances, c^2 = a b, are taken as limits. The precision
-    is raised until both balls are relatively narrower than 10^-digits, at most four times: look at the
-    radius. The second is None for an activation that jumps. Raises InputError for bad input and where an expectation
-    is infinite, OutsideClass for activations that cannot be treated, BallsUnavailable without python-flint.
+    ``activation`` is an expression in z. Singular covariances, c^2 = a b, are taken as limits. Closed forms:
+    the precision is raised until both balls are relatively narrower than 10^-digits, at most four times.
+    Others: twice, and what counts is 10^-digits relative to the mean squares. Look at the radius. The
+    second is None for an activation that jumps. Raises InputError for bad input and where an expectation is
+    infinite, OutsideClass for activations that cannot be treated, BallsUnavailable without python-flint.
     """
     recursion = Recursion(depth, weight_variance, bias_variance, parametrization, tuple(widths))
     require_covariance(a, b, c)
@@ -113,8 +117,14 @@ def enclose_deep(
 
 
 def values_of(activation: Expr) -> Values:
-    """The closed forms of an activation."""
-    return ClosedValues(activation)
+    """The closed forms of an activation where it has them, otherwise certified quadrature.
+
+    Raises InputError for an activation that is not square integrable.
+    """
+    try:
+        return ClosedValues(activation)
+    except OutsideClass:
+        return CertifiedValues(activation)
 
 
 def enclose(
@@ -125,12 +135,13 @@ def enclose(
         raise balls.BallsUnavailable("python-flint is missing")
     from flint import ctx
 
-    bits = math.ceil(digits * math.log2(10)) + _GUARD_BITS + _BITS_PER_LAYER * recursion.depth
-    for doubling in range(_DOUBLINGS):
+    bits = math.ceil(digits * math.log2(10)) + _GUARD_BITS + values.bits_per_layer * recursion.depth
+    for doubling in range(values.attempts):
         with ctx.workprec(bits << doubling):
             nngp, ntk = _through_depth(values, recursion, covariance)
         kernels = [kernel for kernel in (nngp, ntk) if kernel is not None]
-        if all(kernel.rel_accuracy_bits() >= digits * math.log2(10) for kernel in kernels):
+        accurate = (kernel.rel_accuracy_bits() >= digits * math.log2(10) for kernel in kernels)
+        if all(accurate) or (not values.closed and any(kernel.contains(0) for kernel in kernels)):
             break
     if not all(kernel.is_finite() for kernel in kernels):
         raise InputError(

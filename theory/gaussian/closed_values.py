@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from sympy import Expr, Rational, Symbol
 
@@ -30,9 +30,13 @@ class ClosedValues:
     """
 
     activation: Expr
+    closed: ClassVar[bool] = True
+    bits_per_layer: ClassVar[int] = 8
+    attempts: ClassVar[int] = 4
 
     def __post_init__(self) -> None:
         require_square_integrable(read(self.activation, Z), self.activation)
+        _forms(self.activation)
 
     @property
     def slope(self) -> Expr | None:

@@ -89,6 +89,7 @@ _BUILDERS: Mapping[str, Callable[..., Expr]] = {
     "logistic": lambda x: 1 / (1 + exp(-x)),
     "silu": lambda x: x / (1 + exp(-x)),
     "softplus": lambda x: log(1 + exp(x)),
+    "mish": lambda x: x * sympy.tanh(log(1 + exp(x))),
     "Piecewise": Piecewise,  # its arguments are pairs (value, condition)
     "where": lambda condition, yes, no: Piecewise((yes, condition), (no, True)),
 }

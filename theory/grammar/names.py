@@ -28,11 +28,11 @@ class TakesArguments(Protocol):
 
 
 # These contain an exponential of their argument.
-GROWING = frozenset("exp sinh cosh sigmoid logistic silu softplus elu".split())
+GROWING = frozenset("exp sinh cosh sigmoid logistic silu softplus elu mish".split())
 
 _ONE = (
     "exp log ln sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc Phi abs Abs sign "
-    "step relu elu gelu sigmoid logistic silu softplus"
+    "step relu elu gelu sigmoid logistic silu softplus mish"
 )
 ARITIES: Mapping[str, Arity] = {
     **dict.fromkeys(_ONE.split(), Arity()),
