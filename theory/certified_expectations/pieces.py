@@ -21,7 +21,7 @@ try:
 except ImportError:  # balls says so when it is needed
     flint: Any = None  # type: ignore[no-redef]  # untyped module
 
-_SWITCHING = (Abs, sign, Heaviside, Max, Min, Piecewise)
+SWITCHING = (Abs, sign, Heaviside, Max, Min, Piecewise)
 JUMPING = (sign, Heaviside, Piecewise)
 _FIRST_CELLS = 37  # a prime: simple zeros are not met at the ends of cells
 _SPLIT = Rational(4837, 10000)
@@ -72,7 +72,7 @@ def _exact(value: Expr) -> Kink:
 def _switches(function: Expr) -> Iterator[Any]:
     """The nodes whose sign or order decides, the inner ones first."""
     for node in sympy.postorder_traversal(function):
-        if isinstance(node, _SWITCHING) and node.free_symbols:
+        if isinstance(node, SWITCHING) and node.free_symbols:
             yield node
 
 
@@ -129,7 +129,7 @@ def resolved_on(function: Expr, line: HalfLine) -> Expr:
 
 
 def _resolved(node: Any, order: Any) -> Any:
-    if not node.args or not node.has(*_SWITCHING):
+    if not node.args or not node.has(*SWITCHING):
         return node
     if isinstance(node, Piecewise):
         return _taken(node, order)
