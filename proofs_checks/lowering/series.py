@@ -99,7 +99,6 @@ class Series:
             jnp.sum(weights * slopes**2, axis=-1),
         )
 
-    @partial(jax.jit, static_argnums=0)
     def error(self, a: Any, b: Any, c: Any) -> tuple[jax.Array, jax.Array]:
         """What the two kernels may be off: the bounds of what was cut off, and an allowance for rounding."""
         a, b, c = jnp.broadcast_arrays(*(jnp.asarray(entry, float) for entry in (a, b, c)))
@@ -135,8 +134,9 @@ class Series:
         edges = [jnp.full_like(scale, -EXTENT), *marks, jnp.full_like(scale, EXTENT)]
         base, weights = map(jnp.asarray, _legendre(NODES // 2))
         halves = [(high - low) / 2 for low, high in itertools.pairwise(edges)]
-        nodes = [low + half * (base + 1) for low, half in zip(edges, halves, strict=False)]
-        places = jnp.concatenate(nodes, axis=-1)
+        places = jnp.concatenate(
+            [low + half * (base + 1) for low, half in zip(edges, halves, strict=False)], axis=-1
+        )
         return places, jnp.concatenate([half * weights for half in halves], axis=-1) * _density(places)
 
     def _projected(self, nodes: jax.Array, weighted: jax.Array) -> jax.Array:
@@ -195,19 +195,24 @@ def lower_series(
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _series(activation: Expr, order: int | None, accuracy: float, variance: float) -> Series:
-    kinks = _kinks(activation)
-    _require_agreement(Series(activation, 2, kinks))
-    if order is not None:
-        return Series(activation, order, kinks)
-    candidates = (Series(activation, candidate, kinks) for candidate in ORDERS[:-1])
-    longest = Series(activation, ORDERS[-1], kinks)
-    return next((found for found in candidates if _accurate(found, accuracy, variance)), longest)
+    longest = Series(activation, ORDERS[-1], _kinks(activation))
+    _require_agreement(longest)
+    if order is None:
+        order = _sufficient(longest.coefficients(variance), accuracy + _rounding(), variance)
+    return Series(activation, order, longest.kinks)
 
 
-def _accurate(series: Series, accuracy: float, variance: float) -> bool:
-    coefficients = series.coefficients(variance)
-    pairs = zip(series.error(variance, variance, variance), coefficients[1:], strict=True)
-    return all(float(error) <= (accuracy + _rounding()) * float(square) for error, square in pairs)
+def _sufficient(coefficients: Coefficients, accuracy: float, variance: float) -> int:
+    """The least order whose tails are within the accuracy, else the largest."""
+    squares = np.asarray(coefficients.alpha) ** 2
+    pairs = ((squares, coefficients.square), (np.arange(len(squares)) * squares / variance, coefficients[2]))
+    sums = [(np.cumsum(terms), float(total)) for terms, total in pairs]
+    fitting = (
+        order
+        for order in ORDERS
+        if all(total - partial[order - 1] <= accuracy * total for partial, total in sums)
+    )
+    return next(fitting, ORDERS[-1])
 
 
 def _kinks(activation: Expr) -> tuple[float, ...]:
@@ -245,7 +250,7 @@ def _require_agreement(series: Series) -> None:
 
 
 def _rounding() -> float:
-    return _ROUNDINGS * float(jnp.finfo(jnp.result_type(float)).eps)
+    return _ROUNDINGS * float(np.finfo(np.dtype(jnp.result_type(float))).eps)
 
 
 def _density(x: Any) -> Any:
