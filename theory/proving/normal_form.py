@@ -32,6 +32,7 @@ _REWRITES: tuple[tuple[str, Rewrite], ...] = (
     ("arc cosines", lambda e: e.rewrite(sympy.acos)),
     ("arc tangents", lambda e: e.rewrite(sympy.atan)),
     ("Gamma functions", lambda e: sympy.gammasimp(e.rewrite(sympy.gamma))),
+    ("Gamma recurrence", lambda e: e.replace(sympy.gamma, lambda x: sympy.expand_func(sympy.gamma(x)))),
     ("step functions", lambda e: e.rewrite(sympy.Piecewise)),
 )
 
