@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Float, Key
 
 from numerics.devices import PRECISION
@@ -78,20 +78,40 @@ def sample_preactivations(
     """z^1, ..., z^L of k inputs, layer l with ``widths[l - 1]`` neurons: one draw of the whole network.
 
     ``first`` is the covariance of the first preactivations, C_b + C_W x_i . x_j / n_0; ``bias_covariance``
-    what the biases add in every later layer: C_b for two inputs, 0 where one of the two is a tangent. Map
-    over keys for many networks. ``row_map`` takes preactivations to activations: the activation itself, or
-    ``with_tangents``. Raises ValueError for an empty list of widths.
+    what the biases add in every later layer: C_b for two inputs, 0 where one of the two is a tangent.
+    ``row_map`` takes preactivations to activations: the activation itself, or ``with_tangents``. Map over
+    keys for many networks. Raises ValueError for widths that are none.
     """
-    if not widths or any(width < 1 for width in widths):
-        raise ValueError(f"widths are {tuple(widths)}; give the numbers of neurons, each at least 1")
-    columns = first.shape[0]
-    draws = jax.random.normal(key, (sum(widths) * columns,), first.dtype).reshape(-1, columns)
+    draws = jax.random.normal(key, (sum(widths) * first.shape[0],), first.dtype)
+    draws = draws.reshape(-1, first.shape[0])
+    return preactivations_from(draws, first, widths, row_map, weight_variance, bias_covariance)
+
+
+def preactivations_from(
+    draws: Float[Array, "neurons k"],
+    first: Float[Array, "k k"],
+    widths: Sequence[int],
+    row_map: RowMap,
+    weight_variance: float | Float[Array, ""] = 1.0,
+    bias_covariance: Float[Array, "k k"] | float = 0.0,
+) -> tuple[Float[Array, "_ k"], ...]:
+    """The same from standard normal draws, a row for every neuron: one flat draw may serve many networks."""
+    if not widths or any(width < 1 for width in widths) or draws.shape[0] != sum(widths):
+        raise ValueError(
+            f"widths are {tuple(widths)}; give numbers of neurons, each at least 1, {draws.shape[0]} in all"
+        )
+
+    def step(covariance: Array, rows: Array) -> tuple[Array, Array]:
+        layer = jnp.matmul(rows, semidefinite_root(covariance).T, precision=PRECISION)
+        return next_covariance(layer, row_map, weight_variance, bias_covariance), layer
+
+    if len(set(widths)) == 1:  # layers that are alike are compiled once
+        return tuple(lax.scan(step, first, draws.reshape(len(widths), widths[0], -1))[1])
     covariance, start, layers = first, 0, []
     for width in widths:
-        root = semidefinite_root(covariance)
-        layers.append(jnp.matmul(draws[start : start + width], root.T, precision=PRECISION))
+        covariance, layer = step(covariance, draws[start : start + width])
+        layers.append(layer)
         start += width
-        covariance = next_covariance(layers[-1], row_map, weight_variance, bias_covariance)
     return tuple(layers)
 
 

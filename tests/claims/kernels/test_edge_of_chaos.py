@@ -1,0 +1,154 @@
+"""The edge of chaos: rows, false rows, the trial and its predictions by other routes."""
+
+import dataclasses
+from math import asin, pi, sqrt
+
+import jax
+import numpy as np
+import pytest
+from scipy import integrate
+from sympy import Rational
+
+from proofs_checks import verify
+from proofs_checks.claims.kernels import edge_of_chaos as trial
+from proofs_checks.deep_kernels.edge_networks import OneHiddenLayer, ThroughDepth
+from proofs_checks.engine import Remembering
+from proofs_checks.judge import judge
+from proofs_checks.profile import Profile
+from proofs_checks.store import open_store
+from theory.deep_kernels.edge_rows import RELU, relu_rows
+from theory.derivation import check
+from theory.errors import InputError
+from theory.grammar import parse
+from theory.kernels.edge_of_chaos import derivation
+from theory.proving.outcome import Status
+
+QUICK = Profile("quick")
+
+
+def activation(text):
+    return parse(text, symbols=("z",))
+
+
+def named(name, *arguments):
+    return next(claim for claim in trial.claims(QUICK, *arguments) if claim.name == name)
+
+
+@pytest.mark.parametrize("text", ["erf(z)", "max(z, 0)"])
+def test_the_derivation_has_no_open_row(text):
+    found = derivation(activation(text))
+    assert found.status == "derived"
+    assert found.counts["proved"] >= 0.65 * found.counts["rows"]
+
+
+def test_the_verdicts_are_as_expected():
+    verify("kernels.edge_of_chaos", profile="quick", seed=11).raise_if_unexpected()
+
+
+def test_the_verdicts_are_as_expected_with_other_parameters():
+    report = verify(
+        "kernels.edge_of_chaos", profile="quick", seed=12, activation="sin(z)", fixed_point="3/2", depth=3
+    )
+    report.raise_if_unexpected()
+    assert {claim.name for claim in report.claims} >= {"correlation length", "off the critical line"}
+
+
+@pytest.mark.parametrize("place", [2, 4, 6, 7, 10])
+def test_a_wrong_rate_of_relu_stays_open(place):
+    row = relu_rows(RELU)[place]
+    wrong = row.relation.func(row.relation.lhs, 2 * row.relation.rhs, evaluate=False)
+    assert check(row).status is Status.PROVED
+    assert check(dataclasses.replace(row, relation=wrong)).status is Status.OPEN
+
+
+def test_the_rate_of_relu_by_iteration():
+    """R(rho) iterated in the angle, which loses no digits near 1: (1 - rho_l) l^2 -> 9 pi^2 / 2."""
+    angle, layers = 1.0, 20_000
+    for _ in range(layers):
+        deviation = 2 * np.sin(angle / 2) ** 2 - (np.sin(angle) - angle * np.cos(angle)) / pi
+        angle = 2 * np.arcsin(sqrt(deviation / 2))
+    # u_l = l sqrt(2)/(3 pi) + O(log l)
+    assert 2 * np.sin(angle / 2) ** 2 * layers**2 / (4.5 * pi**2) == pytest.approx(
+        1, abs=10 * np.log(layers) / layers
+    )
+
+
+def test_one_layer_predictions_by_quadrature():
+    claim = named("one layer", activation("sin(z)"))
+    (point,) = claim.grid
+    a, b, rho = (point.parameters[name] for name in ("a", "b", "rho"))
+
+    def mean(function):
+        def integrand(y, x):
+            v = sqrt(b) * (rho * x + sqrt(1 - rho**2) * y)
+            return function(sqrt(a) * x, v) * np.exp(-(x**2 + y**2) / 2) / (2 * pi)
+
+        return integrate.dblquad(integrand, -8, 8, -8, 8, epsabs=1e-9)[0]
+
+    expected = (
+        mean(lambda u, v: np.sin(u) ** 2),
+        mean(lambda u, v: np.cos(v) ** 2),
+        mean(lambda u, v: np.sin(u) * np.sin(v)),
+        mean(lambda u, v: np.cos(u) * np.cos(v)),
+    )
+    assert point.predicted == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_line_of_erf_in_floats():
+    (_, point, _) = named("critical line").grid
+    slopes, square = 4 / pi / sqrt(5), 2 / pi * asin(2 / 3)
+    assert point.predicted == pytest.approx((slopes, square))
+
+
+def test_relu_has_no_chaotic_phase_of_the_same_variance():
+    assert not any("length" in claim.name for claim in trial.claims(QUICK, RELU))
+
+
+def test_no_resolution_hides_behind_its_margin():
+    for claim in trial.claims(QUICK):
+        for point in claim.grid:
+            margins, resolutions = (np.atleast_1d(v) for v in (point.margin, point.resolution))
+            assert np.all(margins <= resolutions / 4)
+
+
+def test_a_planted_error_in_the_growth_is_refuted():
+    claim, engine = named("gradients through depth"), Remembering()
+    (form,) = claim.closed_forms
+    with open_store(None) as store:
+        planted = form.restate(form.expression * Rational(6, 5))
+        certificate = judge(planted, theorem="kernels.edge_of_chaos", store=store, seed=2, engine=engine)
+    assert certificate.verdict.outcome == "refuted"
+
+
+def test_deep_networks_of_linear_units_keep_every_covariance_in_the_mean():
+    """With s = z nothing changes from layer to layer: exact for sampler and extrapolation."""
+    first = ((1.0, 0.3, 0.2), (0.3, 1.0, 0.0), (0.2, 0.0, 1.0))
+    with jax.enable_x64(True):
+        values = ThroughDepth(activation("z"))(
+            jax.random.split(jax.random.key(1), 320),
+            first=first,
+            entries=((0, 0), (0, 1), (0, 2), (2, 2)),
+            width=16,
+            depth=3,
+            networks=16,
+            weight_variance=1.0,
+            bias_variance=0.0,
+        )
+    error = values.std(axis=0) / sqrt(320)
+    assert np.all(np.abs(values.mean(axis=0) - (1.0, 0.3, 0.2, 1.0)) < 5 * error)
+
+
+def test_number_of_seeds_does_not_change_the_values():
+    with jax.enable_x64(True):
+        keys = jax.random.split(jax.random.key(2), 20)
+        options = {"a": 0.5, "b": 1.2, "rho": 0.3, "width": 4, "networks": 2, "entries": (0, 3)}
+        many, few = (OneHiddenLayer(RELU)(part, **options) for part in (keys, keys[:3]))
+    assert many.shape == (20, 2)
+    assert np.array_equal(many[:3], few)
+
+
+def test_refusals():
+    with pytest.raises(InputError, match="no network of cos"):
+        derivation(activation("cos(z)"))
+    with pytest.raises(InputError, match="2 to 8 hidden layers"):
+        verify("kernels.edge_of_chaos", depth=20)
