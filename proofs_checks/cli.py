@@ -5,8 +5,10 @@ Heavy imports stay inside the commands, so that help and refusals come at once.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -238,13 +240,31 @@ def audit(
     sys.exit(report.exit_code)
 
 
-@app.command(epilog="Example: provenet kernel 'erf(z)' --at 1.3,0.8,0.55 --digits 20")
+@app.command(epilog="Example: provenet kernel 'erf(z)' --depth 3 --bias-variance 0.1 --at 1.3,0.8,0.55")
 def kernel(
     activation: Annotated[str, typer.Argument(metavar="EXPRESSION", help="An activation in z.")],
     at: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Enclose the values at covariance [[A, C], [C, B]].")
     ] = None,
     digits: Annotated[int, typer.Option(min=1, max=1000, help="Digits of the enclosure.")] = 15,
+    depth: Annotated[
+        int | None, typer.Option(metavar="L", help="Hidden layers; --at is then that of the first of them.")
+    ] = None,
+    weight_variance: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="sigma_w^2 of every layer; 1 by default.")
+    ] = None,
+    bias_variance: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="sigma_b^2 of every layer; 0 by default.")
+    ] = None,
+    parametrization: Annotated[
+        str | None, typer.Option(metavar="ntk|standard", help="Of the tangent kernel; ntk by default.")
+    ] = None,
+    widths: Annotated[
+        str | None, typer.Option(metavar="N0,...,NL", help="Input dimension and widths, for standard.")
+    ] = None,
+    time_limit: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="Give up after this time.")
+    ] = 60.0,
     format_: Annotated[str, typer.Option("--format", metavar="text|latex|json", help="How to print it.")] = (
         "text"
     ),
@@ -253,16 +273,22 @@ def kernel(
 ) -> None:
     """Derive the kernels of an activation.
 
-    The Gaussian dual kernel, the derivative kernel and the two-layer neural tangent kernel.
+    The Gaussian dual kernel, the derivative kernel and the two-layer neural tangent kernel; with --depth the
+    kernels of a deep network, layer by layer. Without closed form: certified values and Mehler's series.
     """
     format_ = "json" if as_json else format_
     screening.format_of(format_, output)
-    if at is not None:
-        screening.constants("--at", at)
+    numbers = (("--at", at), ("--weight-variance", weight_variance), ("--bias-variance", bias_variance))
+    for option, given in (*numbers, ("--widths", widths)):
+        if given is not None:
+            screening.constants(option, given)
     screening.expression(activation, ("z",))
     from proofs_checks.commands.kernel import run
 
-    _print(run(activation, at=at, digits=digits), format_, output)
+    options = (depth, weight_variance, bias_variance, parametrization, widths)
+    with _within(time_limit):
+        result = run(activation, at, digits, *options)
+    _print(result, format_, output)
 
 
 @app.command("critical-points", epilog="Example: provenet critical-points --data X.npy Y.npy --widths 10,3,4")
@@ -333,6 +359,20 @@ def check(
     result = run(file)
     _print(result, "json" if as_json else "text", output)
     sys.exit(EXPECTED if result.holds else UNEXPECTED)
+
+
+@contextlib.contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """What takes longer is not run to its end."""
+    from theory.time_limit import TimeLimitExceeded, last_resort
+
+    try:
+        with last_resort(seconds):
+            yield
+    except TimeLimitExceeded as late:
+        raise NotRun(
+            f"{late}: give more with --time-limit, or a simpler activation, fewer digits, less depth"
+        ) from None
 
 
 def _print(result: Any, format_: str, output: Path | None) -> None:

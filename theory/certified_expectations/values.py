@@ -48,6 +48,7 @@ _GUARD_BITS = 16
 _ROUGH_BITS = (24, 80, 240)
 _MOST_PANELS = 64  # each gets this share of the error; there may be more of them, the errors are added up
 _FIRST_RADIUS, _WIDER, _MOST_RADII = 1.2, 1.2, 16
+_PLACES = tuple(sign * Rational(p, 17) for p in (3, 41, 230) for sign in (-1, 1))  # generic ones
 _LARGEST_HALF = 1.6  # in standard deviations: a panel of it needs few nodes for an activation of scale 1
 
 
@@ -75,6 +76,13 @@ class CertifiedValues:
     closed: ClassVar[bool] = False
     bits_per_layer: ClassVar[int] = 24  # the density's exponents grow by so much what a ball leaves open
     attempts: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        if not balls.available():
+            raise balls.BallsUnavailable("python-flint is missing")
+        for place in _PLACES:
+            if balls.enclose(self.activation, {Z: place}).is_nan():
+                raise InputError(f"{self.activation} is not defined at z = {place}, or not real there")
 
     @property
     def jumps(self) -> bool:
@@ -203,7 +211,9 @@ def _radius(factors: Sequence[Factor], a: Any, rate: Any, tolerance: Any) -> tup
         tail = sum((tail_mass(bound, balls.ball(radius), rate) for bound in bounds), flint.arb(0))
         if tail <= tolerance:
             return radius, tail
-    raise refusal or OutsideClass(f"the tails of {factors[0].function} are too heavy for a bound")
+    if refusal is not None:
+        raise Unbounded(f"E[s(u)^2] was not bounded for s = {factors[0].function}: {refusal}")
+    raise OutsideClass(f"the tails of {factors[0].function} are too heavy for a bound")
 
 
 def _require_integrable(factors: Sequence[Factor], bounds: Sequence[Growth], rate: Any) -> None:

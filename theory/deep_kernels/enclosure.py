@@ -14,7 +14,7 @@ so is what leaves it; nothing is rounded. Sources: Jacot, Gabriel and Hongler (2
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -131,34 +131,61 @@ def enclose(
     values: Values, recursion: Recursion, covariance: tuple[Rational, Rational, Rational], digits: int
 ) -> tuple[Any, Any]:
     """The same from given expectations."""
+    return _accurate(lambda: _through_depth(values, recursion, covariance), values, recursion.depth, digits)
+
+
+def enclose_layer(
+    values: Values, covariance: tuple[Rational, Rational, Rational], digits: int
+) -> tuple[Any, Any]:
+    """E[s(u) s(v)] and E[s'(u) s'(v)] at one covariance, as accurate as `enclose_deep`."""
+    require_covariance(*covariance)
+    ratio = _ratio(covariance)
+
+    def layer() -> tuple[Any, Any]:
+        a, b, c = _balls(covariance)
+        return values.pair(a, b, c) if ratio is None else values.line(a, ratio)
+
+    return _accurate(layer, values, 1, digits)
+
+
+def _accurate(
+    compute: Callable[[], tuple[Any, Any]], values: Values, layers: int, digits: int
+) -> tuple[Any, Any]:
+    """Two balls, computed with more bits until they are accurate or the attempts are used up."""
     if not balls.available():
         raise balls.BallsUnavailable("python-flint is missing")
     from flint import ctx
 
-    bits = math.ceil(digits * math.log2(10)) + _GUARD_BITS + values.bits_per_layer * recursion.depth
+    bits = math.ceil(digits * math.log2(10)) + _GUARD_BITS + values.bits_per_layer * layers
     for doubling in range(values.attempts):
         with ctx.workprec(bits << doubling):
-            nngp, ntk = _through_depth(values, recursion, covariance)
-        kernels = [kernel for kernel in (nngp, ntk) if kernel is not None]
+            found = compute()
+        kernels = [kernel for kernel in found if kernel is not None]
         accurate = (kernel.rel_accuracy_bits() >= digits * math.log2(10) for kernel in kernels)
         if all(accurate) or (not values.closed and any(kernel.contains(0) for kernel in kernels)):
             break
     if not all(kernel.is_finite() for kernel in kernels):
-        raise InputError(
-            f"the kernel is infinite or undefined at a, b, c = {', '.join(map(str, covariance))} in depth "
-            f"{recursion.depth}: give other variances"
-        )
-    return nngp, ntk
+        raise InputError("the kernel is infinite or undefined at this covariance: give other variances")
+    return found
+
+
+def _ratio(covariance: tuple[Rational, Rational, Rational]) -> Rational | None:
+    """t where the second preactivation is t times the first, exactly."""
+    a, b, c = covariance
+    return c / a if c**2 == a * b else None
+
+
+def _balls(covariance: tuple[Rational, Rational, Rational]) -> tuple[Any, Any, Any]:
+    """Equal variances become the same ball, which is taken through the layers once."""
+    a, b, c = map(balls.ball, covariance)
+    return a, (a if covariance[0] == covariance[1] else b), c
 
 
 def _through_depth(
     values: Values, recursion: Recursion, covariance: tuple[Rational, Rational, Rational]
 ) -> tuple[Any, Any]:
-    a, b, c = map(balls.ball, covariance)
-    if covariance[0] == covariance[1]:
-        b = a  # the same ball: it is taken through the layers once
-    ratio = covariance[2] / covariance[0] if covariance[2] ** 2 == covariance[0] * covariance[1] else None
-    layer = _Layer(a, b, c, _first_tangent(recursion, c), ratio)
+    a, b, c = _balls(covariance)
+    layer = _Layer(a, b, c, _first_tangent(recursion, c), _ratio(covariance))
     for number in range(recursion.depth):
         layer = _next(values, recursion, layer, number + 1)
     return layer.c, layer.tangent
@@ -205,6 +232,6 @@ def require_covariance(a: Rational, b: Rational, c: Rational) -> None:
         return
     smallest = float((a + b - sqrt((a - b) ** 2 + 4 * c**2)) / 2)
     raise InputError(
-        f"[[{a}, {c}], [{c}, {b}]] is no covariance with positive variances (smallest eigenvalue "
-        f"{smallest:.6g}): give A > 0, B > 0 and C^2 <= A B"
+        f"[[{a}, {c}], [{c}, {b}]] is not a positive semidefinite matrix with positive variances (smallest "
+        f"eigenvalue {smallest:.6g}): give A > 0, B > 0 and C^2 <= A B"
     )

@@ -10,7 +10,6 @@ import sympy
 from sympy import Eq, Symbol, symbols
 
 from proofs_checks.claims.kernels import two_layer_ntk as trial
-from proofs_checks.commands.kernel import run
 from proofs_checks.engine import Remembering
 from proofs_checks.insertion import value_of
 from proofs_checks.judge import judge
@@ -296,31 +295,3 @@ def test_certified_and_plain_quadrature_agree_outside_the_class():
     a, b, c = trial.inner_products(*trial.POINTS[:2]).values()
     plain = quadrature(read(f, Z), read(f, Z), a, b, c)
     assert expected_value(pair_expectation(f, f, Z), a, b, c) == pytest.approx(plain, abs=2e-7)
-
-
-def test_kernel_command():
-    result = run("max(z, 0)", at="1,1,1/2", digits=25)
-    values = dict(result.values)
-    # pi/3 between the inputs: (sqrt(3)/2 + (2 pi/3)/2)/(2 pi)
-    assert values["E[s(u) s(v)]"].startswith("[0.30449889")
-    assert "certified at a = 1" in result.text()
-    assert result.latex().startswith("\\begin{align*}")
-    assert result.to_dict()["at"] == ["1", "1", "1/2"]
-    assert run("sign(z)").tangent is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("max(z, 0)", "1,1,2"), "not positive definite \\(smallest eigenvalue -1\\)"),
-        (("max(z, 0)", "1,1"), "give A,B,C"),
-        (("max(z, 0)", "0,1,0"), "not positive definite"),
-        (("z*w",), "unknown name w"),
-        (("exp(z**2/6)", "4,4,1/2"), "expectation is infinite"),
-        (("max(z, 0)", "1,1,0", 0), "give a number from 1 to 1000"),
-        (("1/z",), "not a positive integer"),
-    ],
-)
-def test_kernel_command_refuses(arguments, message):
-    with pytest.raises(InputError, match=message):
-        run(*arguments)
