@@ -3,12 +3,14 @@
 import json
 import re
 from dataclasses import dataclass
+from math import prod
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sympy import (
     Add,
+    And,
     Eq,
     Function,
     Heaviside,
@@ -36,6 +38,7 @@ from theory.printing.latex import PREAMBLE
 from theory.printing.line_breaks import LINE, break_lines
 from theory.printing.mathematics import latex_of
 from theory.printing.prose import escape_latex, is_safe_formula, to_html, to_latex, to_markdown, to_text
+from theory.printing.text import COLUMNS, formula
 from theory.printing.width import width
 from theory.proving.definition import Citation, Definition
 from theory.proving.outcome import Answer, Outcome, Status
@@ -239,3 +242,19 @@ def test_notebook_and_data_forms():
     assert document["counts"]["open"] == 1
     assert [row["status"] for row in document["rows"]][3:5] == ["cited", "open"]
     assert document["concluding_steps"] == [6]
+
+
+def test_a_wide_relation_is_drawn_line_by_line_within_the_page():
+    terms = [sqrt(Symbol(f"{letter}_{k}") + k) for k in range(1, 9) for letter in "abc"]
+    drawn = formula(And(Eq(Symbol("y"), sum(terms)), Eq(Symbol("w"), -terms[0])))
+    assert max(map(len, drawn.splitlines())) <= COLUMNS
+    assert "sqrt" not in drawn
+    assert drawn.count("╲╱") == len(terms) + 1
+    assert re.findall(r"^ +(y|w)\b|^ +([=+]) ", drawn, flags=re.MULTILINE)[:2] == [("w", ""), ("y", "")]
+
+
+def test_a_term_wider_than_the_page_is_set_on_one_line_and_wrapped():
+    product = prod(Symbol(f"{letter}_{k}") + k for k in range(1, 9) for letter in "abc")
+    drawn = formula(Eq(Symbol("y"), product))
+    assert max(map(len, drawn.splitlines())) <= COLUMNS
+    assert "y = (a_1 + 1)*" in drawn

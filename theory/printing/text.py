@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from sympy import Basic, pretty
+from sympy import Add, And, Basic, Expr, pretty
 from sympy.core.relational import Relational
+from sympy.printing.pretty.pretty import PrettyPrinter
+from sympy.printing.pretty.stringpict import prettyForm
 
 from theory.printing import facts
 from theory.printing.prose import to_text
@@ -40,11 +42,48 @@ def document(derivation: Derivation) -> str:
 
 
 def formula(relation: Basic, indent: int = _INDENT) -> str:
-    """Two-dimensional Unicode mathematics; what is wider than the page is set on one line and wrapped."""
-    drawn = pretty(relation, use_unicode=True, wrap_line=False)
-    if max(map(len, drawn.splitlines())) > COLUMNS - indent:
+    """Two-dimensional Unicode mathematics.
+
+    What is wider than the page is taken apart, a conjunction into its members and a relation into its two
+    sides; what is too wide then is set on one line and wrapped.
+    """
+    drawn = _drawn(relation)
+    if drawn is None and isinstance(relation, And):
+        return "\n\n".join(formula(member, indent) for member in relation.args)
+    if drawn is None and isinstance(relation, Relational):
+        drawn = _stacked(relation)
+    if drawn is None:
         return _wrapped(_linear(relation), indent + 4, " " * indent)
     return textwrap.indent("\n".join(line.rstrip() for line in drawn.splitlines()), " " * indent)
+
+
+def _drawn(expression: Basic) -> str | None:
+    """None for what is wider than the page."""
+    return _fitting(pretty(expression, use_unicode=True, wrap_line=False))
+
+
+def _fitting(text: str) -> str | None:
+    return text if max(map(len, text.splitlines())) <= COLUMNS - _INDENT else None
+
+
+def _stacked(relation: Relational) -> str | None:
+    """The right-hand side below the left-hand side, broken between terms; None where a part is too wide."""
+    terms = relation.rhs.as_ordered_terms() if isinstance(relation.rhs, Expr) else [relation.rhs]
+    lines = [_drawn(relation.lhs)]
+    sign = _SIGNS.get(relation.rel_op, relation.rel_op)
+    while terms:
+        count = next((k for k in range(len(terms), 1, -1) if _line(sign, terms[:k]) is not None), 1)
+        lines.append(_line(sign, terms[:count]))
+        terms = terms[count:]
+        sign = "" if terms and terms[0].could_extract_minus_sign() else "+"
+    return None if None in lines else "\n\n".join(filter(None, lines))
+
+
+def _line(sign: str, terms: list[Basic]) -> str | None:
+    """Some terms of a right-hand side behind a sign."""
+    total = Add(*terms, evaluate=False) if len(terms) > 1 else terms[0]
+    form = PrettyPrinter({"use_unicode": True})._print(total)
+    return _fitting(prettyForm(*form.left(f"  {sign:1s} ")).render(wrap_line=False))
 
 
 def _linear(relation: Basic) -> str:
