@@ -167,10 +167,24 @@ def test_kinks_vs_mpmath_on_the_diagonal(name):
             assert ball.rad() < 1e-18
 
 
-def test_a_jump_has_no_derivative_kernel():
-    dual, moved = kernels(tanh(Z) + Heaviside(Z), 1, 1, Rational(1, 2))
+JUMPS = {
+    "a step": tanh(Z) + Heaviside(Z),
+    "a quotient that is a sign": tanh(Z) * Z / Abs(Z) + Z / Abs(Z),
+    "a step that is not at a rational": Heaviside(tanh(Z) - Rational(1, 3)),
+    "steps everywhere": sign(sin(Z)),
+}
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_jump_has_no_derivative_kernel(name):
+    dual, moved = kernels(JUMPS[name], 1, 1, Rational(1, 2), 60)
     assert dual.is_finite()
     assert moved is None
+
+
+@pytest.mark.parametrize("activation", [tanh(Z) * sign(Z), Abs(sin(Z)), Z / (1 + Abs(sin(Z)))], ids=str)
+def test_kinks_without_a_jump_have_one(activation):
+    assert not CertifiedValues(activation).jumps
 
 
 REFUSED = {

@@ -101,7 +101,10 @@ def _divided(node: Any, cell: tuple[Kink, Kink], variable: Symbol) -> list[tuple
 def _between(low: Kink, high: Kink) -> Rational:
     """A rational point inside, generic on purpose."""
     left, right = (Rational(Fraction(float(kink.ball.mid()))) for kink in (low, high))
-    return left + _SPLIT * (right - left)
+    point = left + _SPLIT * (right - left)
+    if not (low.ball < balls.ball(point) < high.ball):
+        raise OutsideClass(f"kinks near {float(left):.6g} lie too close together to be told apart")
+    return point
 
 
 def resolved(function: Expr, variable: Symbol, at: Rational) -> Expr:
@@ -200,6 +203,9 @@ def _zeros(function: Expr, variable: Symbol, low: Kink, high: Kink) -> list[Kink
         if count > _MOST_CELLS:
             raise OutsideClass(f"the zeros of {function}, where the activation has kinks, are not isolated")
         interval = balls.ball((start, end))
+        for kink, place in ((low, left), (high, right)):
+            if place in (start, end):  # rounded: the kink itself belongs to the cell
+                interval = interval.union(kink.ball)
         over = value([interval])
         if over > 0 or over < 0:
             continue
@@ -246,14 +252,24 @@ def _polynomial_zeros(function: Expr, variable: Symbol, low: Kink, high: Kink) -
     except NotImplementedError:
         raise OutsideClass(f"the zeros of {function}, where the activation has kinks, are unknown") from None
     kinks = [Kink(_root_ball(root), root) for root in roots]
-    return [kink for kink in kinks if kink.ball > low.ball and kink.ball < high.ball]
+    return [kink for kink in kinks if _inside(kink, low, high)]
+
+
+def _inside(kink: Kink, low: Kink, high: Kink) -> bool:
+    """Whether a zero lies strictly between two kinks. Raises OutsideClass where balls do not tell."""
+    for end in (low, high):
+        if kink.ball.overlaps(end.ball):
+            if end.exact is None or sympy.simplify(kink.exact - end.exact) != 0:
+                raise OutsideClass(f"two kinks near {float(kink.ball.mid()):.6g} could not be told apart")
+            return False
+    return bool(kink.ball > low.ball and kink.ball < high.ball)
 
 
 def _root_ball(root: Expr) -> Any:
     if not root.has(sympy.CRootOf):
         return balls.ball(root)
-    interval = root.eval_rational(n=flint.ctx.prec // 3)
-    return balls.ball(interval) + flint.arb(0, flint.arb(10) ** (-(flint.ctx.prec // 3)))
+    accuracy = Rational(1, 2**flint.ctx.prec)
+    return balls.ball(root.eval_rational(dx=accuracy, dy=accuracy)) + flint.arb(0, balls.ball(accuracy))
 
 
 def _refined(

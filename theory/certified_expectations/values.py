@@ -34,7 +34,7 @@ from sympy import Expr, Rational, S, Symbol
 from theory import balls
 from theory.certified_expectations.growth import Growth, HalfLine, Unbounded, tail_mass
 from theory.certified_expectations.panels import Panel, Weight, panels, rule
-from theory.certified_expectations.pieces import JUMPING, Kink, Piece, pieces, resolved_on
+from theory.certified_expectations.pieces import JUMPING, SWITCHING, Piece, pieces, resolved_on
 from theory.errors import InputError, OutsideClass
 
 try:
@@ -334,19 +334,32 @@ def _block(
 
 @lru_cache(maxsize=256)
 def _continuous(activation: Expr) -> bool:
-    """Whether the activation is shown to be continuous: abs, max and min are; the others at exact kinks."""
-    if not activation.has(*JUMPING):
-        return True
+    """Whether the activation is shown to be continuous on the whole line."""
+    if not activation.has(*SWITCHING):
+        return True  # where it is not analytic, no panel is found
     radius = Rational(16)
     cells = _pieces((activation,), radius, flint.ctx.prec)
     for before, after in itertools.pairwise(cells):
-        if not _meet(before.functions[0], after.functions[0], before.high):
+        if not _meet(activation, before, after):
             return False
-    ends = (resolved_on(activation.subs(Z, d * Z), HalfLine(Z, balls.ball(radius))) for d in (1, -1))
-    return not any(end.has(*JUMPING) for end in ends)
+    return all(_continuous_beyond(activation.subs(Z, d * Z), radius) for d in (1, -1))
 
 
-def _meet(before: Expr, after: Expr, kink: Kink) -> bool:
+def _meet(activation: Expr, before: Piece, after: Piece) -> bool:
+    """Abs, max and min are continuous, and quotients where balls evaluate them; steps at exact kinks only."""
+    kink = before.high
+    if not activation.has(*JUMPING) and balls.lower_function(activation, (Z,))([kink.ball]).is_finite():
+        return True
     if kink.exact is None:
         return False
-    return bool(sympy.simplify((before - after).subs(Z, kink.exact)) == 0)
+    left, right = before.functions[0], after.functions[0]
+    return bool(sympy.simplify((left - right).subs(Z, kink.exact)) == 0)
+
+
+def _continuous_beyond(activation: Expr, radius: Rational) -> bool:
+    line = HalfLine(Z, balls.ball(radius))
+    end = resolved_on(activation, line)
+    if not end.has(*SWITCHING):
+        return True
+    below = [power.base for power in end.atoms(sympy.Pow) if power.exp.is_negative is not False]
+    return not end.has(*JUMPING) and all(base == sympy.E or line.sign(base) is not None for base in below)
