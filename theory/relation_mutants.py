@@ -58,9 +58,12 @@ def committed(relation: Basic, slip: Slip) -> Basic | None:
 
 def _places(node: Basic, place: Place = ()) -> Iterator[tuple[Place, Basic]]:
     yield place, node
-    if not isinstance(node, _NAMED):
-        for index, argument in enumerate(node.args):
-            yield from _places(argument, (*place, index))
+    if isinstance(node, _NAMED):
+        return
+    # The value of a step at 0 is a convention, which changes no expectation.
+    arguments = node.args[:1] if isinstance(node, sympy.Heaviside) else node.args
+    for index, argument in enumerate(arguments):
+        yield from _places(argument, (*place, index))
 
 
 def _changes(node: Basic) -> Iterator[tuple[str, Basic | None]]:

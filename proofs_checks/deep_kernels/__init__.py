@@ -1,0 +1,1 @@
+"""Trials of deep kernels: predictions of the layer recursions, and experiments on random networks."""

@@ -1,0 +1,311 @@
+"""Experiments on random deep networks: their covariances and tangent kernels, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from math import prod, sqrt
+from typing import Any, Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Expr, Symbol
+
+from numerics.ensembles import map_seeds
+from numerics.networks import Layer, Network, Parameters, apply, preactivations, scales
+from numerics.tangents import layerwise_tangent_kernel
+from proofs_checks.lowering import lower
+from theory.gaussian.expectation import A, B, C
+
+Rows: TypeAlias = Sequence[Sequence[float]]
+Pairs: TypeAlias = Sequence[tuple[int, int]]
+Kind: TypeAlias = Literal["outputs", "covariance", "tangent"]
+Draws: TypeAlias = tuple[Layer, ...]
+
+SINGULAR = 1e-9  # relative: with one active neuron the covariance has rank one
+SMALL = 0.05
+
+
+def network_of(
+    activation: Expr,
+    widths: Sequence[int],
+    weight_variance: float,
+    bias_variance: float,
+    parametrization: Any = "ntk",
+) -> Network:
+    """A fully connected network; without biases where their variance is 0."""
+    (variable,) = activation.free_symbols or {Symbol("z", real=True)}
+    return Network(
+        tuple(widths),
+        lower(activation, (variable,)),
+        parametrization=parametrization,
+        weight_scale=sqrt(weight_variance),
+        bias_scale=sqrt(bias_variance) if bias_variance else None,
+    )
+
+
+def normals(key: jax.Array, count: int, *shapes: Sequence[int], biases: bool) -> tuple[Draws, ...]:
+    """Standard normal draws for the layers of ``count`` networks of each of the given widths.
+
+    One call for all: threefry compiles slowly.
+    """
+    sizes = [[(out, fan_in + biases) for fan_in, out in pairwise(widths)] for widths in shapes]
+    lengths = [prod(size) for network in sizes for size in network]
+    flat = jax.random.normal(key, (count * sum(lengths),)).reshape(count, sum(lengths))
+    parts = iter(jnp.split(flat, np.cumsum(lengths)[:-1], axis=1))
+    return tuple(
+        tuple(_layer(next(parts).reshape(count, *size), biases) for size in network) for network in sizes
+    )
+
+
+def _layer(draws: jax.Array, biases: bool) -> Layer:
+    return Layer(draws[..., :-1], draws[..., -1]) if biases else Layer(draws, None)
+
+
+def parameters_of(network: Network, draws: Draws) -> Parameters:
+    """The parameters of one network from standard normal draws."""
+    found = []
+    for layer, (weight, bias) in enumerate(draws):
+        scale = scales(network, layer)
+        found.append(
+            Layer(scale.weight_deviation * weight, None if bias is None else scale.bias_deviation * bias)
+        )
+    return tuple(found)
+
+
+def halved(draws: Draws) -> Draws:
+    """The draws of the two networks among the halves of every hidden layer: of twice as many networks."""
+    last = len(draws) - 1
+    found = []
+    for layer, (weight, bias) in enumerate(draws):
+        rows, columns = ([] if layer == last else [1]), ([] if layer == 0 else [2])
+        found.append(Layer(_halves(weight, rows + columns), None if bias is None else _halves(bias, rows)))
+    return tuple(found)
+
+
+def _halves(array: jax.Array, axes: Sequence[int]) -> jax.Array:
+    """The first halves along the axes, then the second, joined along the axis that counts networks."""
+
+    def half(second: int) -> jax.Array:
+        part = array
+        for axis in axes:
+            size = array.shape[axis] // 2
+            part = jax.lax.slice_in_dim(part, size * second, size * (1 + second), axis=axis)
+        return part
+
+    return jnp.concatenate([half(0), half(1)])
+
+
+def kernel_of(kind: Kind, network: Network, inputs: jax.Array, draws: Draws) -> jax.Array:
+    """One network's kernel on all inputs, shape (N, N).
+
+    ``outputs``: the mean of f_i(x) f_i(y) over outputs; ``covariance``: that of the outputs given the hidden
+    layers, sigma_b^2 + sigma_w^2 h.h/n; ``tangent``: that of the parameters, summed over outputs.
+    """
+    parameters = parameters_of(network, draws)
+    if kind == "tangent":
+        return layerwise_tangent_kernel(network, parameters, inputs, contraction="trace")
+    if kind == "outputs":
+        values = jax.vmap(partial(apply, network, parameters))(inputs)
+        return values @ values.T / values.shape[1]
+    hidden = jax.vmap(partial(preactivations, network, parameters))(inputs)[-2]
+    return _covariance(network, network.activation(hidden))
+
+
+def _covariance(network: Network, signals: jax.Array) -> jax.Array:
+    variance = (network.bias_scales[-1] or 0.0) ** 2
+    return variance + network.weight_scales[-1] ** 2 * (signals @ signals.T) / signals.shape[1]
+
+
+@dataclass(frozen=True)
+class KernelMean:
+    """The mean of a kernel over the networks of a block, at each pair of inputs."""
+
+    activation: Expr
+    kind: Kind
+
+    def __call__(
+        self,
+        key: jax.Array,
+        *,
+        inputs: Rows,
+        pairs: Pairs,
+        widths: Sequence[int],
+        networks: int,
+        weight_variance: float,
+        bias_variance: float,
+        parametrization: str,
+    ) -> jax.Array:
+        x, (rows, columns) = jnp.asarray(inputs), jnp.asarray(pairs).T
+        network = network_of(self.activation, widths, weight_variance, bias_variance, parametrization)
+        (draws,) = normals(key, networks, widths, biases=bias_variance > 0)
+        kernels = jax.vmap(partial(kernel_of, self.kind, network, x))(draws)
+        return kernels[:, rows, columns].mean(axis=0)
+
+
+@dataclass(frozen=True)
+class ExtrapolatedKernel:
+    """2 w_{2n} K_{2n} - w_n K_n, in which a term of order 1/n cancels; hidden layers of width 2n and n.
+
+    The networks of width n are the two halves of that of width 2n, which saves most of the variance.
+    """
+
+    activation: Expr
+    kind: Kind
+
+    def __call__(
+        self,
+        key: jax.Array,
+        *,
+        inputs: Rows,
+        pairs: Pairs,
+        depth: int,
+        width: int,
+        networks: int,
+        weight_variance: float,
+        bias_variance: float,
+        parametrization: str,
+        weights: Sequence[float],
+    ) -> jax.Array:
+        x, (rows, columns) = jnp.asarray(inputs), jnp.asarray(pairs).T
+        sizes = [(x.shape[1], *(size,) * depth, 1) for size in (2 * width, width)]
+        wide, narrow = (
+            network_of(self.activation, size, weight_variance, bias_variance, parametrization)
+            for size in sizes
+        )
+
+        (draws,) = normals(key, networks, sizes[0], biases=bias_variance > 0)
+        means = [
+            jax.vmap(partial(kernel_of, self.kind, network, x))(part)[:, rows, columns].mean(axis=0)
+            for network, part in ((wide, draws), (narrow, halved(draws)))
+        ]
+        return 2 * weights[0] * means[0] - weights[1] * means[1]
+
+
+@dataclass(frozen=True)
+class KernelsOfWidths:
+    """For every width the kernels of the networks of one block, (networks, N, N)."""
+
+    activation: Expr
+    kind: Kind
+
+    def __call__(
+        self,
+        key: jax.Array,
+        *,
+        inputs: Rows,
+        depth: int,
+        widths: Sequence[int],
+        networks: int,
+        weight_variance: float,
+        bias_variance: float,
+        parametrization: str,
+    ) -> tuple[jax.Array, ...]:
+        x, found = jnp.asarray(inputs), []
+        shapes = [(x.shape[1], *(width,) * depth, 1) for width in widths]
+        for shape, draws in zip(
+            shapes, normals(key, networks, *shapes, biases=bias_variance > 0), strict=True
+        ):
+            network = network_of(self.activation, shape, weight_variance, bias_variance, parametrization)
+            found.append(jax.vmap(partial(kernel_of, self.kind, network, x))(draws))
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class FluctuationExponent:
+    """The slope, in the logarithm of the width, of the logarithm of a kernel's relative variance.
+
+    The variance is that over the networks of a block, added up over pairs of inputs. With ``spread`` the
+    output of every other network has the factor (1 + spread)^(1/2), that of the rest (1 - spread)^(1/2).
+    Takes all keys at once.
+    """
+
+    activation: Expr
+    kind: Kind
+
+    def __call__(
+        self, keys: jax.Array, *, widths: Sequence[int], spread: float = 0.0, **setting: Any
+    ) -> NDArray[np.float64]:
+        experiment = partial(KernelsOfWidths(self.activation, self.kind), widths=widths, **setting)
+        first, last = (self._logarithm(kernels, spread) for kernels in map_seeds(experiment, keys))
+        return np.asarray((last - first) / np.log(widths[-1] / widths[0]))
+
+    def _logarithm(self, kernels: NDArray[Any], spread: float) -> NDArray[Any]:
+        """Of the relative variance, for each block: (seeds, networks, N, N) to (seeds,)."""
+        signs = np.where(np.arange(kernels.shape[1]) % 2, -1.0, 1.0)
+        scaled = kernels * (1 + spread * signs)[:, None, None]
+        norms = np.sqrt(np.diagonal(scaled.mean(axis=1), axis1=-2, axis2=-1))
+        relative = scaled.var(axis=1, ddof=1) / (norms[:, :, None] * norms[:, None, :]) ** 2
+        return np.asarray(np.log(relative.sum(axis=(-2, -1))))
+
+
+@dataclass(frozen=True)
+class CovariancesOfLayers:
+    """Of every network of a block the covariances K_n of all layers, (networks, depth + 1, N, N)."""
+
+    activation: Expr
+
+    def __call__(
+        self,
+        key: jax.Array,
+        *,
+        inputs: Rows,
+        depth: int,
+        width: int,
+        networks: int,
+        weight_variance: float,
+        bias_variance: float,
+    ) -> jax.Array:
+        x = jnp.asarray(inputs)
+        sizes = (x.shape[1], *(width,) * depth, 1)
+        network = network_of(self.activation, sizes, weight_variance, bias_variance)
+
+        (draws,) = normals(key, networks, sizes, biases=bias_variance > 0)
+
+        def one(draws: Draws) -> jax.Array:
+            before = jax.vmap(partial(preactivations, network, parameters_of(network, draws)))(x)
+            signals = (x, *map(network.activation, before[:-1]))
+            return jnp.stack([_covariance(network, signal) for signal in signals])
+
+        return jax.vmap(one)(draws)
+
+
+@dataclass(frozen=True)
+class LayerRatios:
+    """The mean of (K_xx + 2 K_xy + K_yy)/(F_xx + 2 F_xy + F_yy), K = K_n^{l+1}, F = F(K_n^l), for all l.
+
+    These are variances of f(x) + f(y), which vanish for opposite outputs only.
+
+    Takes all keys at once; the map F, for different inputs in (a, b, c) and for equal ones in a, enters only
+    here, so that all formulas share one compiled program. Where K_n^l is singular, or the denominator below
+    SMALL (F_xx + F_yy), the ratio is replaced by 1, the mean that it has given K_n^l.
+    """
+
+    activation: Expr
+    different: Expr
+    equal: Expr
+
+    def __call__(self, keys: jax.Array, *, pairs: Pairs, **setting: Any) -> NDArray[np.float64]:
+        found = map_seeds(partial(CovariancesOfLayers(self.activation), **setting), keys)
+        before, after = found[:, :, :-1], found[:, :, 1:]
+        parts = [self._ratio(before, after, i, j) for i, j in pairs]
+        return np.stack(parts, axis=-1).mean(axis=1).reshape(len(found), -1)
+
+    def _ratio(self, before: NDArray[Any], after: NDArray[Any], i: int, j: int) -> NDArray[Any]:
+        a, b, c = before[..., i, i], before[..., j, j], before[..., i, j]
+        regular = (a > 0) & (b > 0) & ((i == j) | (c**2 < (1 - SINGULAR) * a * b))
+        a, b, c = (np.where(regular, value, other) for value, other in ((a, 1.0), (b, 1.0), (c, 0.0)))
+        first, second = (_evaluated(self.equal, (A,), value) for value in (a, b))
+        predicted = first if i == j else _evaluated(self.different, (A, B, C), a, b, c)
+        total = first + 2 * predicted + second
+        regular &= total > SMALL * (first + second)
+        measured = after[..., i, i] + 2 * after[..., i, j] + after[..., j, j]
+        return np.where(regular, measured / np.where(regular, total, 1.0), 1.0)
+
+
+def _evaluated(expression: Expr, symbols: tuple[Symbol, ...], *values: NDArray[Any]) -> NDArray[Any]:
+    return np.broadcast_to(np.asarray(lower(expression, symbols)(*values)), values[0].shape)
