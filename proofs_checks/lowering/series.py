@@ -15,7 +15,7 @@ off after ``order`` terms, the errors are at most
 by Bessel's inequality and Cauchy and Schwarz; `Series.error` evaluates these bounds. They hold for exact
 coefficients; what the one-dimensional quadrature and rounding add is not derived but measured, against ball
 arithmetic when the series is built (``CHECK``) and in the tests. If s is analytic in the strip |Im z| < y,
-alpha_k falls like exp(-y sqrt(2 k / a)): the series is then accurate at all correlations while a is of order
+alpha_k falls like exp(-y sqrt(k / a)): the series is then accurate at all correlations while a is of order
 y^2. A kink leaves T of order order^(-3/2) and T' of order order^(-1/2): then correlations near +-1 are what
 limits the accuracy, in the derivative kernel first.
 Source: Daniely, Frostig and Singer (2016), section 3, for the dual activation as a power series.
@@ -42,10 +42,9 @@ from theory.certified_expectations.pieces import SWITCHING, pieces
 from theory.errors import InputError
 
 Z = Symbol("z", real=True)
-ORDERS = (32, 64, 128, 256)
-ACCURACY = (
-    1e-13  # of the mean squares, at all correlations; where it is out of reach the largest order is taken
-)
+ORDERS = (32, 64, 96, 128, 192, 256)
+# Of the mean squares, at all correlations; where it is out of reach the largest order is taken.
+ACCURACY = 1e-12
 EXTENT = 13.0  # standard deviations: |he_k(x)| exp(-x^2/2) <= 1.09 exp(-x^2/4) is 5e-19 there
 NODES = 512  # 20 and more per wave of the highest polynomial
 CHECK = 1e-12  # relative, of both mean squares at variance 1, against ball arithmetic
@@ -178,8 +177,8 @@ def lower_series(
     """The kernels of an activation in z as a JAX callable (a, b, c) -> (dual, derivative kernel).
 
     Jittable, vmappable and differentiable in a, b and c, in float64 (float32 without x64). ``order`` terms;
-    by default the least of 32, 64, 128 and 256 whose error at this variance is at most ``accuracy`` relative
-    to the mean squares at every correlation, and 256 where none is: ask ``error(a, b, c)`` what it is.
+    by default the least of ORDERS whose error at this variance is at most ``accuracy`` relative to the mean
+    squares at every correlation, and the largest where none is: ask ``error(a, b, c)`` what it is.
 
     Raises InputError for an activation that jumps or is not square integrable, for orders below 2, and where
     double precision misses the certified mean squares; OutsideClass for activations that are not analytic
