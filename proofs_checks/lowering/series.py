@@ -49,9 +49,8 @@ EXTENT = 13.0  # standard deviations: |he_k(x)| exp(-x^2/2) <= 1.09 exp(-x^2/4) 
 NODES = 512  # 20 and more per wave of the highest polynomial
 CHECK = 1e-12  # relative, of both mean squares at variance 1, against ball arithmetic
 _CHECK_BITS = 80
-_ROUNDINGS = (
-    256  # unit roundoffs of the mean squares, the quadrature's share included: at most 40 were measured
-)
+# Unit roundoffs of the mean squares, the quadrature's share included: at most 40 were measured.
+_ROUNDINGS = 256
 
 
 class Coefficients(NamedTuple):
