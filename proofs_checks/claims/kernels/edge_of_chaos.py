@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import sympy
-from sympy import Expr, Integer, Rational, S, Symbol
+from sympy import Expr, Integer, Rational, Symbol
 
 from proofs_checks.challenge import ClosedForm, Sampler
 from proofs_checks.claim import Claim, Point
@@ -33,10 +33,10 @@ from theory.deep_kernels.recursion import layer_map
 from theory.errors import InputError
 from theory.gaussian import derivative, single_expectation
 from theory.gaussian.expectation import A, B, C
-from theory.kernels.edge_of_chaos import BIAS, ERF, WEIGHT
+from theory.kernels.edge_of_chaos import BIAS, ERF, STANDARD, WEIGHT
 
 # One hidden layer: two inputs of different lengths, in units of q*, and a generic correlation.
-FIRST, SECOND, CORRELATION = Rational(3, 5), Rational(5, 4), Rational(2, 5)
+FIRST, SECOND, CORRELATION = Rational(3, 5), Rational(5, 4), Rational(4, 5)
 WIDTH, NETWORKS = 16, 16
 LAYER_RESOLUTION = 0.03
 
@@ -51,12 +51,12 @@ DEPTH_RESOLUTION = 0.08
 VARIANCE_RESOLUTION = 0.045
 ORDER, CHAOS = Rational(7, 10), Rational(6, 5)
 FEEBLE = Rational(1, 20)  # a phase less than this from the edge is not told apart from it
-FAR = 2  # in units of q*: where the variances start that must find it
+FAR = 3  # in units of q*: where the variances start that must find it
 DEPTH = Symbol("L", integer=True, positive=True)
 
 
 def claims(
-    profile: Profile, activation: Expr = ERF, fixed_point: Rational = S.One, depth: int = 5
+    profile: Profile, activation: Expr = ERF, fixed_point: Rational = STANDARD, depth: int = 5
 ) -> tuple[Claim, ...]:
     """One layer, the line, depth on and off the line, the correlation length where there is chaos."""
     trial = Trial(profile, activation, fixed_point, depth)

@@ -96,7 +96,8 @@ def test_one_layer_predictions_by_quadrature():
 
 def test_the_line_of_erf_in_floats():
     (_, point, _) = named("critical line").grid
-    slopes, square = 4 / pi / sqrt(5), 2 / pi * asin(2 / 3)
+    q = 0.8
+    slopes, square = 4 / pi / sqrt(1 + 4 * q), 2 / pi * asin(2 * q / (1 + 2 * q))
     assert point.predicted == pytest.approx((slopes, square))
 
 
