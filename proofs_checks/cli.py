@@ -57,6 +57,27 @@ CertificateFile = Annotated[
 ]
 
 
+CovarianceText = Annotated[
+    str | None, typer.Option(metavar="A,B,C", help="Enclose the values at covariance [[A, C], [C, B]].")
+]
+Depth = Annotated[
+    int | None, typer.Option(metavar="L", help="Hidden layers; --at is then that of the first of them.")
+]
+WeightVariance = Annotated[
+    str | None, typer.Option(metavar="NUMBER", help="sigma_w^2 of every layer; 1 by default.")
+]
+BiasVariance = Annotated[
+    str | None, typer.Option(metavar="NUMBER", help="sigma_b^2 of every layer; 0 by default.")
+]
+Parametrization = Annotated[
+    str | None, typer.Option(metavar="ntk|standard", help="Of the tangent kernel; ntk by default.")
+]
+Widths = Annotated[
+    str | None, typer.Option(metavar="N0,...,NL", help="Input dimension and widths, for standard.")
+]
+TimeLimit = Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Give up after this time.")]
+
+
 def main() -> None:
     """Run the command line; whatever ends it early is one line on stderr and an exit code.
 
@@ -243,28 +264,14 @@ def audit(
 @app.command(epilog="Example: provenet kernel 'erf(z)' --depth 3 --bias-variance 0.1 --at 1.3,0.8,0.55")
 def kernel(
     activation: Annotated[str, typer.Argument(metavar="EXPRESSION", help="An activation in z.")],
-    at: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Enclose the values at covariance [[A, C], [C, B]].")
-    ] = None,
+    at: CovarianceText = None,
     digits: Annotated[int, typer.Option(min=1, max=1000, help="Digits of the enclosure.")] = 15,
-    depth: Annotated[
-        int | None, typer.Option(metavar="L", help="Hidden layers; --at is then that of the first of them.")
-    ] = None,
-    weight_variance: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="sigma_w^2 of every layer; 1 by default.")
-    ] = None,
-    bias_variance: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="sigma_b^2 of every layer; 0 by default.")
-    ] = None,
-    parametrization: Annotated[
-        str | None, typer.Option(metavar="ntk|standard", help="Of the tangent kernel; ntk by default.")
-    ] = None,
-    widths: Annotated[
-        str | None, typer.Option(metavar="N0,...,NL", help="Input dimension and widths, for standard.")
-    ] = None,
-    time_limit: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="Give up after this time.")
-    ] = 60.0,
+    depth: Depth = None,
+    weight_variance: WeightVariance = None,
+    bias_variance: BiasVariance = None,
+    parametrization: Parametrization = None,
+    widths: Widths = None,
+    time_limit: TimeLimit = 60.0,
     format_: Annotated[str, typer.Option("--format", metavar="text|latex|json", help="How to print it.")] = (
         "text"
     ),
