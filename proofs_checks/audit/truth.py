@@ -57,7 +57,7 @@ def harmless(row: Row, planted: Basic, user: Row, domain: Domain | None, seed: s
             return _at_instances(planted, user.method.instance, random)
         given = [one for one in getattr(user.method, "premises", ()) if one != row.relation]
         wrong, right = _inserted(planted, given), _inserted(row.relation, given)
-        if _same(wrong, right, where, random):
+        if _same(planted, row.relation, where, random) or _same(wrong, right, where, random):
             return "with the other premises it says the same"
         return "what is used of it follows" if _follows(right, wrong, where, random) else ""
     except _FAILURES:

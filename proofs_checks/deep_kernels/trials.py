@@ -128,7 +128,16 @@ class Trial:
         return replace(claim, grid=(replace(point, predicted=predict(changed)),))
 
     def mean(
-        self, name: str, statement: str, pairs: Pairs, *, kind: Kind, outputs: int, networks: int, seeds: int
+        self,
+        name: str,
+        statement: str,
+        pairs: Pairs,
+        *,
+        kind: Kind,
+        outputs: int = 1,
+        networks: int,
+        seeds: int,
+        resolution: float = MEAN_RESOLUTION,
     ) -> Claim:
         """E K_n is what the recursion gives, without a margin."""
         network = self.network
@@ -139,7 +148,7 @@ class Trial:
             "networks": networks,
             "parametrization": network.parametrization,
         }
-        point = Point(parameters, self.values(pairs), resolution=self.resolution(pairs, MEAN_RESOLUTION))
+        point = Point(parameters, self.values(pairs), resolution=self.resolution(pairs, resolution))
         return Claim(
             name, statement, Mean(), KernelMean(self.activation, kind), (point,), self.profile.scale(seeds)
         )

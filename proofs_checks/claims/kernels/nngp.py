@@ -142,7 +142,6 @@ def _affine(trial: Trial) -> tuple[Claim, ...]:
         rf"$E K_n = K$ at every width, here {NARROW}, where the map of a layer is affine",
         pairs,
         kind="covariance",
-        outputs=1,
         networks=NETWORKS,
         seeds=256,
     )
