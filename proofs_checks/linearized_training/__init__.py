@@ -1,0 +1,1 @@
+"""Training of wide networks on trial against their linearization and against kernel regression."""
