@@ -188,11 +188,12 @@ def lower_series(
         raise InputError(f"order {order!r}: give a number of terms >= 2")
     if not (0 < accuracy < 1 and variance > 0):
         raise InputError(f"accuracy {accuracy} at variance {variance}: give 0 < accuracy < 1, variance > 0")
-    return _series(activation, order, accuracy, variance)
+    return _series(activation, order, accuracy, variance, str(jnp.result_type(float)))
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _series(activation: Expr, order: int | None, accuracy: float, variance: float) -> Series:
+def _series(activation: Expr, order: int | None, accuracy: float, variance: float, precision: str) -> Series:
+    """``precision`` is part of the key: it decides how many terms are worth while."""
     longest = Series(activation, ORDERS[-1], _kinks(activation))
     _require_agreement(longest)
     if order is None:
