@@ -209,7 +209,7 @@ class Trial:
         parameters = {
             **self.settings(),
             "depth": depth,
-            "widths": [width * depth for width in FLUCTUATION_WIDTHS],
+            "widths": tuple(width * depth for width in FLUCTUATION_WIDTHS),
             "networks": networks,
             "parametrization": self.network.parametrization,
         }
