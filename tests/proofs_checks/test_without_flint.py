@@ -23,6 +23,7 @@ def command(tmp_path):
 def test_enclosures_are_not_run(command):
     for arguments in (
         ("kernel", "erf(z)", "--at", "1,1,0.5"),
+        ("kernel", "tanh(z)"),
         ("approximate", "sin(x)", "--on", "0,1", "--epsilon", "0.1"),
     ):
         done = command(*arguments)
