@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key
 
@@ -36,7 +37,7 @@ def semidefinite_root(matrix: Float[Array, "k k"]) -> Float[Array, "k k"]:
     than inputs) is zero, as it is in exact arithmetic.
     """
     size = matrix.shape[0]
-    floor = _ROUNDING_UNITS * size * jnp.finfo(matrix.dtype).eps * jnp.diagonal(matrix)
+    floor = _ROUNDING_UNITS * size * float(np.finfo(matrix.dtype).eps) * jnp.diagonal(matrix)
     rest, columns = matrix, []
     for index in range(size):
         pivot = rest[index, index]

@@ -89,7 +89,8 @@ class Moved(Function):
 
 def moments(activation: Expr) -> tuple[Any, Any]:
     """E s(u)^2 and E s'(u)^2, unevaluated."""
-    return tuple(single_expectation(f**2, Z) for f in (activation, derivative(activation, Z)))
+    square, slopes = (single_expectation(f**2, Z) for f in (activation, derivative(activation, Z)))
+    return square, slopes
 
 
 def statement(activation: Expr = ERF, fixed_point: Rational = STANDARD, depth: int = 5) -> Statement:

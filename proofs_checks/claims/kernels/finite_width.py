@@ -42,12 +42,13 @@ from theory.kernels.finite_width import RELU, WIDTHS
 NETWORKS = 64
 LOG_RESOLUTION = 0.04  # of sizes: heavy tails are tested through logarithms, whose moments are tame
 DEAD_RESOLUTION = 0.045
-NARROW = (3, 2, 4)  # a third of these are dead, so that their number is known well
+NARROW = (2, 3, 2)  # half of these are dead: where 2^-n is no small number, every term of a law shows
 ONE_LAYER, SQUARE_RESOLUTION = (16,), 0.03
 
 # The kernel of order 1/n. What is of order 1/n^2 relative to it is declared to be at most (layers/n)^2: for
 # linear and ReLU networks it is zero at two layers, and a quarter of it at three.
-KERNEL = Rational(1)
+KERNEL = Rational(4, 5)  # generic, and so are the weights: at 1, or at C_W = 2, factors would go unnoticed
+OFF_CRITICAL = Rational(9, 10)
 SPREAD_WIDTH, SPREAD_LAYERS, SPREAD_RESOLUTION = 24, 2, 0.04
 SHIFT_WIDTH, SHIFT_NETWORKS, SHIFT_RESOLUTION = 32, 256, 0.04
 
@@ -108,13 +109,13 @@ def _some_widths(layers: int) -> Mapping[str, Sampler]:
 
 
 def _with_forms(
-    claim: Claim, forms: Mapping[str, Expr], layers: int, predict: Callable[..., Numbers]
+    claim: Claim, forms: Mapping[str, Expr], layers: int, predict: Callable[..., Sequence[Numbers]]
 ) -> Claim:
-    """The claim whose prediction is ``predict(**forms)``, with these forms to be mutated one by one."""
+    """The claim that predicts ``predict(**forms)``, point by point; these forms are mutated one by one."""
     regimes = _some_widths(layers)
 
     def restating(name: str) -> Callable[[Expr], Claim]:
-        return lambda other: _predicting(claim, predict(**{**forms, name: other}))
+        return lambda other: _predicting(claim, *predict(**{**forms, name: other}))
 
     used = {name: form for name, form in forms.items() if form.free_symbols}
     return replace(
@@ -125,8 +126,9 @@ def _with_forms(
     )
 
 
-def _predicting(claim: Claim, predicted: Numbers) -> Claim:
-    return replace(claim, grid=tuple(replace(point, predicted=predicted) for point in claim.grid))
+def _predicting(claim: Claim, *predicted: Numbers) -> Claim:
+    points = (replace(point, predicted=values) for point, values in zip(claim.grid, predicted, strict=True))
+    return replace(claim, grid=tuple(points))
 
 
 def _setting(
@@ -145,10 +147,10 @@ def _linear(trial: Trial) -> Claim:
     forms = {"mean": linear_log_mean(trial.layers), "variance": linear_log_variance(trial.layers)}
     center = at(forms["mean"], trial.widths)
 
-    def predict(mean: Expr, variance: Expr) -> Numbers:
-        return at(mean, trial.widths), at(variance, trial.widths)
+    def predict(mean: Expr, variance: Expr) -> tuple[Numbers, ...]:
+        return ((at(mean, trial.widths), at(variance, trial.widths)),)
 
-    predicted = predict(**forms)
+    (predicted,) = predict(**forms)
     claim = Claim(
         "deep linear networks",
         r"$\log R$ has the mean $\sum \psi(n_l/2) + \log(2/n_l)$ and the variance $\sum \psi_1(n_l/2)$, "
@@ -175,60 +177,59 @@ def _relu_forms(layers: int) -> dict[str, Expr]:
     }
 
 
-def _relu_law(widths: Sequence[int]) -> Callable[..., Numbers]:
-    def predict(dead: Expr, mean: Expr, variance: Expr) -> Numbers:
-        alive = 1 - at(dead, widths)
-        return alive * at(mean, widths), alive * at(variance, widths)
+def _relu_numbers(widths: Sequence[int], dead: Expr, mean: Expr, variance: Expr) -> Numbers:
+    alive = 1 - at(dead, widths)
+    return alive * at(mean, widths), alive * at(variance, widths)
 
-    return predict
+
+def _relu_point(trial: Trial, widths: Sequence[int], entries: Sequence[int], deviation: float) -> Point:
+    forms = _relu_forms(len(widths))
+    predicted = _relu_numbers(widths, **forms)
+    return Point(
+        {**_setting(widths, 2.0, at(forms["mean"], widths), entries), "bias_deviation": deviation},
+        predicted,
+        resolution=tuple(trial.finer(LOG_RESOLUTION) * abs(value) for value in predicted),
+    )
 
 
 def _relu(trial: Trial) -> Claim:
-    forms, predict = _relu_forms(trial.layers), _relu_law(trial.widths)
-    center, predicted = at(forms["mean"], trial.widths), predict(**forms)
-    claim = Claim(
+    return Claim(
         "ReLU networks",
         r"$E[\log R; R > 0]$ and the spread of $\log R$ about its mean, for products of $(2/n) \chi^2_B$ "
         rf"with $B \sim \mathrm{{Bin}}(n, 1/2)$, hidden widths {trial.widths}, real weight matrices, exactly",
         Mean(),
         batched(NormRatios("ReLU")),
-        (
-            Point(
-                _setting(trial.widths, 2.0, center, SIGNAL[1:]),
-                predicted,
-                resolution=tuple(trial.finer(LOG_RESOLUTION) * abs(value) for value in predicted),
-            ),
-        ),
+        (_relu_point(trial, trial.widths, SIGNAL[1:], 0.0),),
         trial.profile.scale(512),
     )
-    return _with_forms(claim, forms, trial.layers, predict)
 
 
 def _jacobian(trial: Trial) -> Claim:
     """Random biases keep the law: they are reflected together with the weights."""
-    claim = _relu(trial)
-    (point,) = claim.grid
-    biased = replace(point, parameters={**point.parameters, "entries": TANGENT[1:], "bias_deviation": 0.5})
-    jacobian = replace(
-        claim,
-        name="Jacobian of ReLU networks",
-        statement=r"$|J u|^2$ has the law of $R$ for a fixed direction $u$, also with Gaussian biases: the "
-        r"same two numbers, hidden widths "
-        rf"{trial.widths}, real weight matrices, exactly",
-        grid=(biased,),
-        closed_forms=(),
+    claim = Claim(
+        "Jacobian of ReLU networks",
+        r"$|J u|^2$ has the law of $R$ for a fixed direction $u$, also with Gaussian biases: the same two "
+        rf"numbers, hidden widths {NARROW}, real weight matrices, exactly",
+        Mean(),
+        batched(NormRatios("ReLU")),
+        (_relu_point(trial, NARROW, TANGENT[1:], 0.5),),
+        trial.profile.scale(768),
     )
-    return _with_forms(jacobian, _relu_forms(trial.layers), trial.layers, _relu_law(trial.widths))
+
+    def predict(**forms: Expr) -> tuple[Numbers, ...]:
+        return (_relu_numbers(NARROW, **forms),)
+
+    return _with_forms(claim, _relu_forms(len(NARROW)), len(NARROW), predict)
 
 
 def _dead(trial: Trial) -> Claim:
     """Three narrow layers: of wide networks hardly any is dead."""
     form = dead_probability(len(NARROW))
 
-    def predict(dead: Expr) -> Numbers:
-        return (at(dead, NARROW),)
+    def predict(dead: Expr) -> tuple[Numbers, ...]:
+        return ((at(dead, NARROW),),)
 
-    predicted = predict(form)
+    (predicted,) = predict(form)
     claim = Claim(
         "dead networks",
         rf"$P(R = 0) = 1 - \prod (1 - 2^{{-n_l}})$, hidden widths {NARROW}, exactly",
@@ -250,10 +251,10 @@ def _one_layer(trial: Trial) -> Claim:
     """One layer alone: raw fourth moments of deep networks have heavy tails."""
     form = relu_second_moment(1)
 
-    def predict(second: Expr) -> Numbers:
-        return (at(second, ONE_LAYER),)
+    def predict(second: Expr) -> tuple[Numbers, ...]:
+        return ((at(second, ONE_LAYER),),)
 
-    predicted = predict(form)
+    (predicted,) = predict(form)
     claim = Claim(
         "second moment of one layer",
         rf"$E R^2 = 1 + 5/n$ at width {ONE_LAYER[0]} (ReLU), exactly",
@@ -271,27 +272,32 @@ def _one_layer(trial: Trial) -> Claim:
     return _with_forms(claim, {"second": form}, 1, predict)
 
 
-def critical_weights(activation: Expr) -> Expr:
-    """C_W that keeps the kernel at KERNEL without biases."""
-    return KERNEL / vertex_forms(activation).square.subs(A, KERNEL)
+def weight_variance(activation: Expr) -> Expr:
+    """C_W: a tenth less than what would keep the kernel at KERNEL without biases."""
+    return OFF_CRITICAL * KERNEL / vertex_forms(activation).square.subs(A, KERNEL)
 
 
-def fourth_moment(activation: Expr) -> Rational:
-    """E s^4 at KERNEL by quadrature, for activations whose fourth power leaves the class."""
+def next_kernel(activation: Expr, kernel: Rational) -> Rational:
+    """K_{l+1} = C_W M(K_l)."""
+    return value_of(weight_variance(activation) * vertex_forms(activation).square, {A: kernel})
+
+
+def fourth_moment(activation: Expr, kernel: Rational) -> Rational:
+    """E s^4 by quadrature, for activations whose fourth power leaves the class."""
     with float64():
-        return Rational(
-            float(gaussian_mean(lambda u: lowered(activation)(u) ** 4, jnp.asarray(float(KERNEL))))
-        )
+        mean = gaussian_mean(lambda u: lowered(activation)(u) ** 4, jnp.asarray(float(kernel)))
+    return Rational(float(mean))
 
 
 def vertices(activation: Expr, step: Expr, layers: int) -> Numbers:
-    """V_2, V_3, ... from V_1 = 0."""
-    numbers = {WEIGHTS: critical_weights(activation), A: KERNEL}
-    if step.has(FOURTH):
-        numbers[FOURTH] = fourth_moment(activation)
-    found, vertex = [], Rational(0)
+    """V_2, V_3, ... from V_1 = 0 at K_1 = KERNEL."""
+    kernel, vertex, found = KERNEL, Rational(0), []
     for _ in range(layers):
-        vertex = value_of(step.subs(numbers), {VERTEX: vertex})
+        known = {WEIGHTS: weight_variance(activation)}
+        if step.has(FOURTH):
+            known[FOURTH] = fourth_moment(activation, kernel)
+        vertex = value_of(step.subs(known), {VERTEX: vertex, A: kernel})
+        kernel = next_kernel(activation, kernel)
         found.append(float(vertex))
     return tuple(found)
 
@@ -313,7 +319,7 @@ def _spread(trial: Trial) -> Claim:
             Point(
                 {
                     "kernel": float(KERNEL),
-                    "weight_variance": float(critical_weights(trial.activation)),
+                    "weight_variance": float(weight_variance(trial.activation)),
                     "width": SPREAD_WIDTH,
                     "depth": SPREAD_LAYERS,
                     "networks": NETWORKS,
@@ -347,18 +353,19 @@ def _shift(trial: Trial) -> tuple[Claim, ...]:
     forms = vertex_forms(trial.activation)
     if forms.curvature == 0:
         return ()
-    weight = critical_weights(trial.activation)
+    weight = weight_variance(trial.activation)
+    second = next_kernel(trial.activation, KERNEL)
     vertex = Rational(vertices(trial.activation, next_vertex(trial.activation), 1)[0])
     step = next_shift(trial.activation).subs(Symbol("delta_l", real=True), 0)
 
     def predict(step: Expr) -> Numbers:
-        return (float(value_of(step, {WEIGHTS: weight, A: KERNEL, VERTEX: vertex})),)
+        return (float(value_of(step, {WEIGHTS: weight, A: second, VERTEX: vertex})),)
 
     predicted = predict(step)
     margin = (2 / SHIFT_WIDTH) ** 2
     claim = Claim(
         "correction of the kernel",
-        r"$n (E k_3 - K) \to \delta_3 = C_W M''(K) V_2 / 2$, from widths "
+        r"$n (E k_3 - K_3) \to \delta_3 = C_W M''(K_2) V_2 / 2$, from widths "
         rf"{SHIFT_WIDTH} and {2 * SHIFT_WIDTH}, extrapolated; declared: relative terms of order $1/n^2$ are "
         r"at most $(2/n)^2$",
         Mean(),
@@ -475,9 +482,9 @@ def _linear_square_control(claim: Claim) -> Claim:
 def _frozen_control(trial: Trial, claim: Claim) -> Claim:
     """The vertex as if every layer made it anew, without what the layer before left."""
     step = next_vertex(trial.activation).subs(VERTEX, 0)
-    once = vertices(trial.activation, step, 1)
+    wrong = vertices(trial.activation, step, SPREAD_LAYERS)
     return replace(
-        _predicting(claim, once * SPREAD_LAYERS),
+        _predicting(claim, wrong),
         name="vertex without memory",
         statement=r"$n \mathrm{Var} k_l \to C_W^2 (E \sigma^4 - (E \sigma^2)^2)$ at every layer",
         seeds=trial.profile.scale(256),
