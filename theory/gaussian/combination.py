@@ -224,7 +224,7 @@ def bivariate_density(field: GaussianField, h: Surd, k: Surd, rho: Surd) -> Comb
     """The density of the standard bivariate normal law with correlation rho at (h, k)."""
     rest = 1 - field.square(rho)
     mixed = field.multiply(rho, field.multiply(h, k))
-    if mixed.radicals:
+    if mixed.coefficient and mixed.radicals:
         raise ValueError("the exponent of the bivariate normal density is not rational")
     exponent = -(field.square(h) - 2 * mixed.coefficient + field.square(k)) / (2 * rest)
     inverse = field.inverse(field.sqrt(rest))

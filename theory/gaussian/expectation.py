@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import sympy
-from sympy import Expr, ImmutableMatrix, Symbol, Tuple
+from sympy import Expr, ImmutableMatrix, Rational, Symbol, Tuple
 from sympy.printing.pretty.stringpict import prettyForm
 
 from theory.errors import InputError, OutsideClass
 from theory.gaussian.combination import Combination
 from theory.gaussian.element import Element
-from theory.gaussian.field import GaussianField, NotInField
+from theory.gaussian.field import SAMPLE, GaussianField, NotInField
 from theory.gaussian.moments import expectation, field_of
 from theory.gaussian.presentation import present
 from theory.gaussian.reading import read, require_square_integrable
@@ -93,11 +93,32 @@ class GaussianExpectation(Expr):
         found = dict.fromkeys(self.covariance[place] for place in places)
         return tuple(entry for entry in found if entry.is_Symbol)
 
+    def sample(self) -> tuple[Rational, ...]:
+        """Values of `entries`, below 1, at which the covariance is positive definite.
+
+        Raises InputError where the covariance of more than two variables has no such values.
+        """
+        if len(self.variables) <= 2:
+            return SAMPLE
+        symbols = self.entries()
+        diagonal = {self.covariance[i, i] for i in range(len(self.variables))}
+        for scale in (1, 2, 4):
+            values = tuple(
+                Rational(9, 10 + k) if symbol in diagonal else Rational(4, (5 + 2 * k) * scale)
+                for k, symbol in enumerate(symbols)
+            )
+            here = self.covariance.subs(dict(zip(symbols, values, strict=True)))
+            if here.is_positive_definite:
+                return values
+        raise InputError(
+            f"the covariance {self.covariance.tolist()} was nowhere found to be positive definite"
+        )
+
     def doit(self, **hints: Any) -> Expr:
         """The closed form. Raises OutsideClass."""
         symbols = self.entries()
         elements = self.elements()
-        field = field_of(elements, symbols, [*self.covariance])
+        field = field_of(elements, symbols, [*self.covariance], self.sample())
         return present(self.value(field))
 
     def value(self, field: GaussianField) -> Combination:
@@ -135,6 +156,38 @@ def pair_expectation(f: Expr, g: Expr, variable: Symbol) -> GaussianExpectation:
 def single_expectation(f: Expr, variable: Symbol, variance: Expr = A) -> GaussianExpectation:
     """E[f(u)] for u ~ N(0, variance)."""
     return GaussianExpectation(f.subs(variable, U), (U,), [[variance]])
+
+
+def covariance_symbols(count: int) -> ImmutableMatrix:
+    """[[a, c], [c, b]] for two variables, otherwise a_i on the diagonal and c_ij beside it."""
+    if count == 2:
+        return ImmutableMatrix([[A, C], [C, B]])
+
+    def entry(i: int, j: int) -> Symbol:
+        if i == j:
+            return A if count == 1 else Symbol(f"a_{i + 1}", positive=True)
+        return Symbol(f"c_{min(i, j) + 1}{max(i, j) + 1}", real=True)
+
+    return ImmutableMatrix(count, count, lambda i, j: entry(int(i), int(j)))
+
+
+def expectation_of(
+    functions: Sequence[Expr], variable: Symbol, covariance: Any = None
+) -> GaussianExpectation:
+    """E[f_1(x_1) ... f_n(x_n)] for x ~ N(0, covariance), each f_i an expression in ``variable``.
+
+    ``covariance`` defaults to `covariance_symbols`. Two variables are u and v, more are x_1, x_2, ...;
+    ``doit`` gives the closed form: polynomials, exponentials, waves and Gaussians at any number of points,
+    steps and Phi at up to three (three only at zero thresholds: 1/8 plus three arc sines over 4 pi).
+    Raises InputError.
+    """
+    count = len(functions)
+    if not count:
+        raise InputError("an expectation needs at least one function")
+    names = (U, V)[:count] if count <= 2 else sympy.symbols(f"x_1:{count + 1}", real=True)
+    factors = [f.subs(variable, name) for f, name in zip(functions, names, strict=True)]
+    matrix = covariance_symbols(count) if covariance is None else covariance
+    return GaussianExpectation(sympy.Mul(*factors), names, matrix)
 
 
 def heaviside_form(activation: Expr, variable: Symbol) -> Expr:

@@ -289,7 +289,12 @@ class GaussianField:
         return sympy.sqrt(product)
 
 
-def field_for(expressions: Iterable[Expr], symbols: tuple[Symbol, ...], imaginary: bool) -> GaussianField:
+def field_for(
+    expressions: Iterable[Expr],
+    symbols: tuple[Symbol, ...],
+    imaginary: bool,
+    sample: tuple[Rational, ...] = SAMPLE,
+) -> GaussianField:
     """The field whose constants are those of ``expressions``; square roots are split into primes."""
     constants: dict[Expr, None] = {I: None} if imaginary else {}
     for atom in irrational_atoms(expressions, symbols):
@@ -300,5 +305,7 @@ def field_for(expressions: Iterable[Expr], symbols: tuple[Symbol, ...], imaginar
             constants |= {sympy.sqrt(prime): None for prime in sympy.factorint(abs(int(pair)))}
         else:
             constants[atom] = None
+    if not (symbols or constants):
+        constants[sympy.sqrt(2)] = None  # SymPy cannot factor polynomials in no variable
     ordered = sorted(constants, key=lambda constant: (constant != I, str(constant)))
-    return GaussianField(symbols, tuple(ordered))
+    return GaussianField(symbols, tuple(ordered), sample)

@@ -18,7 +18,7 @@ from dataclasses import field as dataclass_field
 from typing import Any, NamedTuple
 
 import sympy
-from sympy import QQ, Expr, I, Symbol, pi
+from sympy import QQ, Expr, I, Rational, Symbol, pi
 from sympy.polys.fields import FracElement
 
 from theory.errors import OutsideClass
@@ -29,7 +29,7 @@ from theory.gaussian.combination import (
     normal_probability,
 )
 from theory.gaussian.element import Element, Factor, Term
-from theory.gaussian.field import GaussianField, NotInField, Surd, field_for, irrational_atoms
+from theory.gaussian.field import SAMPLE, GaussianField, NotInField, Surd, field_for, irrational_atoms
 from theory.gaussian.special import BivariateNormalCDF
 
 
@@ -41,9 +41,15 @@ class Law(NamedTuple):
 
 
 def field_of(
-    elements: Sequence[Element], symbols: tuple[Symbol, ...], also: Sequence[Expr] = ()
+    elements: Sequence[Element],
+    symbols: tuple[Symbol, ...],
+    also: Sequence[Expr] = (),
+    sample: tuple[Rational, ...] = SAMPLE,
 ) -> GaussianField:
-    """The field in which products of these elements, and the expressions ``also``, have their values."""
+    """The field in which products of these elements, and the expressions ``also``, have their values.
+
+    ``sample``: values of the symbols at which the covariance is positive definite.
+    """
     entering: list[Expr] = []
     beside: list[Expr] = list(also)
     complex_numbers = any(expression.has(I, sympy.sin, sympy.cos) for expression in also)
@@ -54,7 +60,7 @@ def field_of(
             entering += [factor.shift / factor.scale, factor.scale**2]
         complex_numbers = complex_numbers or term.linear.has(I) or value.has(I)
     entering += [atom for atom in irrational_atoms(beside, symbols) if not _known(atom)]
-    return field_for(entering, symbols, complex_numbers)
+    return field_for(entering, symbols, complex_numbers, sample)
 
 
 def _known(atom: Expr) -> bool:

@@ -54,7 +54,7 @@ def _partner(
     field: GaussianField, monomial: Monomial, value: FracElement, terms: Terms
 ) -> tuple[Monomial, int] | None:
     """The term with asin(c/sqrt(a b)), the angle of the inputs, to which this one adds +-pi/2; the sign."""
-    if monomial.atoms or len(field.symbols) < 3:
+    if monomial.atoms or len(field.symbols) != 3:
         return None
     a, b, c = (field.generators[symbol] for symbol in field.symbols)
     for other, other_value in terms.items():
@@ -85,7 +85,7 @@ def _surd(field: GaussianField, surd: Surd) -> Expr:
 
 
 def _hyperbolic_groups(field: GaussianField, terms: Terms) -> list[Expr]:
-    """Pairs whose exponents are exchanged by c -> -c become sinh or cosh; the others stay."""
+    """Pairs whose exponents are exchanged when all covariances change sign become sinh or cosh."""
     result, remaining = [], dict(terms)
     while remaining:
         monomial, value = remaining.popitem()
@@ -113,8 +113,10 @@ def _hyperbolic_groups(field: GaussianField, terms: Terms) -> list[Expr]:
 def _mirrored(field: GaussianField, monomial: Monomial) -> Monomial | None:
     if len(field.symbols) < 3 or monomial.atoms:
         return None
-    c = field.symbols[2]
-    return monomial._replace(exponent=field.substitute(monomial.exponent, c, -field.generators[c]))
+    exponent = monomial.exponent
+    for c in (symbol for symbol in field.symbols if not symbol.is_positive):
+        exponent = field.substitute(exponent, c, -field.generators[c])
+    return monomial._replace(exponent=exponent)
 
 
 def _product(field: GaussianField, monomial: Monomial, value: FracElement) -> Expr:
@@ -175,7 +177,7 @@ def _polynomial(field: GaussianField, polynomial: Any) -> Expr:
     """A polynomial as a sum over powers of c of factored coefficients: (1 + a)(1 + b) - c^2."""
     names: tuple[Symbol, ...] = (*field.symbols, *field.constants)
     expression = polynomial.as_expr(*names)
-    if len(field.symbols) < 3 or len(polynomial) < 3:
+    if len(field.symbols) != 3 or len(polynomial) < 3:
         return expression
     c = field.symbols[2]
     powers = sympy.collect(expression, c, evaluate=False)

@@ -1,17 +1,22 @@
-r"""A closed form of E[f(u) g(v)], proved by Price's equation.
+r"""A closed form of E[f_1(x_1) ... f_n(x_n)], proved by Price's equation.
 
-The closed form F is proved if dF/dc = E[f'(u) g'(v)], with distributional derivatives, and F at c = 0 is
-E[f(u)] E[g(v)]. The right-hand sides are computed for themselves, never taken from F; equality is decided in
-the normal form. Source: Price, A useful theorem for nonlinear devices having Gaussian inputs, 1958.
+The closed form F is proved if for every pair dF/dc_ij = E[f_i' f_j' times the other f_k], with distributional
+derivatives, and F with all c_ij = 0 is the product of the E[f_i(x_i)]: the covariances of given variances
+are star-shaped about the diagonal one. The right-hand sides are computed for themselves, never taken from F;
+equality is decided in the normal form.
+Source: Price, A useful theorem for nonlinear devices having Gaussian inputs, 1958.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import prod
 from random import Random
 
-from sympy import Basic, Eq, Expr, Rational, srepr
+from sympy import Basic, Eq, Expr, Rational, Symbol, srepr
 
 from theory import balls
 from theory.errors import InputError
@@ -19,7 +24,7 @@ from theory.gaussian.combination import Combination
 from theory.gaussian.element import Element
 from theory.gaussian.expectation import GaussianExpectation
 from theory.gaussian.field import GaussianField, NotInField, Undetermined
-from theory.gaussian.mehler import enclose_expectation
+from theory.gaussian.mehler import enclose_expectation, integrate
 from theory.gaussian.moments import expectation, field_of
 from theory.gaussian.sympy_reader import normal_form
 from theory.proving.outcome import Answer, Outcome, Status
@@ -35,7 +40,10 @@ _GRID = 64
 
 @dataclass(frozen=True)
 class PriceEquation:
-    """Proves ``Eq(GaussianExpectation(f(u) g(v)), closed form)`` for a covariance [[a, c], [c, b]]."""
+    """Proves ``Eq(GaussianExpectation(f_1(x_1) ... f_n(x_n)), closed form)``, n >= 2.
+
+    All entries of the covariance are different symbols: [[a, c], [c, b]] for two variables.
+    """
 
     earns: Status = Status.PROVED
 
@@ -44,56 +52,77 @@ class PriceEquation:
         if not (isinstance(relation, Eq) and isinstance(relation.lhs, GaussianExpectation)):
             return Outcome(Answer.UNKNOWN, "Price's equation needs Eq(E[f(u) g(v)], closed form)")
         left, closed = relation.lhs, relation.rhs
-        symbols = left.entries()
-        if len(left.variables) != 2 or len(symbols) != 3:
-            return Outcome(Answer.UNKNOWN, "Price's equation needs a covariance of three symbols")
-        contradiction, points = _second_lock(left, closed, relation)
-        if contradiction:
-            return Outcome(Answer.NO, contradiction, points)
+        size = len(left.variables)
+        if size < 2 or len(left.entries()) != size * (size + 1) // 2:
+            return Outcome(
+                Answer.UNKNOWN, "Price's equation needs a covariance whose entries are different symbols"
+            )
         try:
+            contradiction, points = _second_lock(left, closed, relation)
+            if contradiction:
+                return Outcome(Answer.NO, contradiction, points)
             answer, how = _price(left, closed)
         except (InputError, NotInField, Undetermined) as reason:
-            return Outcome(Answer.UNKNOWN, f"the normal form does not apply: {reason}", points)
-        agreed = f"; the Mehler series agrees in ball arithmetic at {points} points" if points else ""
-        return Outcome(answer, how + agreed, points)
+            return Outcome(Answer.UNKNOWN, f"the normal form does not apply: {reason}")
+        return Outcome(answer, how + _agreement(size, points), points)
+
+
+def _agreement(size: int, points: int) -> str:
+    if not points:
+        return ""
+    where = "" if size == 2 else ", one pair correlated at a time"
+    return f"; the Mehler series agrees in ball arithmetic at {points} points{where}"
 
 
 def _price(left: GaussianExpectation, closed: Expr) -> tuple[Answer, str]:
     elements = left.elements()
     derivatives = [element.derivative() for element in elements]
-    field = field_of([*elements, *derivatives], left.entries(), [closed])
+    field = field_of([*elements, *derivatives], left.entries(), [closed], left.sample())
     given = normal_form(closed, field)
     if not _satisfies_price(elements, given, left, field):
         return Answer.UNKNOWN, "Price's equation or the value at c = 0 was not reduced to 0"
     steps = _steps_to_gaussian_integrals(elements, left, field)
     how = "Price's equation d/dc E[f g] = E[f' g'] and the value at c = 0 hold in the radical normal form"
+    if len(elements) > 2:
+        how = f"Price's equation for each of the {len(list(_pairs(elements)))} pairs and the value at c = 0 "
+        how += "hold in the radical normal form"
     if steps is not None and steps > 1:
         how += f"; {steps} such steps, each proved, end in Gaussian moments"
     return Answer.YES, how
 
 
+def _pairs(elements: Sequence[Element]) -> combinations[tuple[int, ...]]:
+    return combinations(range(len(elements)), 2)
+
+
 def _satisfies_price(
     elements: list[Element], given: Combination, left: GaussianExpectation, field: GaussianField
 ) -> bool:
-    c = left.covariance[0, 1]
     rows = [[field.element(entry) for entry in row] for row in left.covariance.tolist()]
-    moved = expectation([element.derivative() for element in elements], rows, field)
-    if not (given.derivative(c) - moved).is_zero:
-        return False
-    at_zero = given.substitute(c, field.field(0))
-    singles = [expectation([e], [[rows[i][i]]], field) for i, e in enumerate(elements)]
-    return (at_zero - singles[0] * singles[1]).is_zero
+    at_zero = given
+    for i, j in _pairs(elements):
+        c: Symbol = left.covariance[i, j]
+        moved = [e.derivative() if k in (i, j) else e for k, e in enumerate(elements)]
+        if not (given.derivative(c) - expectation(moved, rows, field)).is_zero:
+            return False
+        at_zero = at_zero.substitute(c, field.field(0))
+    singles = Combination.rational(field, 1)
+    for i, element in enumerate(elements):
+        singles = singles * expectation([element], [[rows[i][i]]], field)
+    return (at_zero - singles).is_zero
 
 
 def _steps_to_gaussian_integrals(
     elements: list[Element], left: GaussianExpectation, field: GaussianField
 ) -> int | None:
-    """How many derivatives lead to polynomials times exponentials or point masses; None if none do.
+    """How many derivatives of two functions lead to polynomials times exponentials or point masses.
+
+    None if none do, or if there are more than two functions.
 
     Each step proves the next expectation by Price's equation too, so that the chain rests on moments of
     Gaussian laws alone.
     """
-    if not all(map(_terminating, elements)):
+    if len(elements) != 2 or not all(map(_terminating, elements)):
         return None
     for depth in range(1, MAXIMUM_DEPTH):
         elements = [element.derivative() for element in elements]
@@ -125,13 +154,32 @@ def _second_lock(left: GaussianExpectation, closed: Expr, relation: Basic) -> tu
         return "", 0
     random = Random(zlib.crc32(srepr(relation).encode()))
     # below 1, where every square-integrable activation has its expectation
-    a, b = (Rational(random.randint(_GRID // 2, _GRID - 1), _GRID) for _ in range(2))
-    symbols, agreed = left.entries(), 0
-    for correlation in _CORRELATIONS[:_POINTS]:
-        c = correlation * min(a, b)
-        independent = enclose_expectation(elements[0], elements[1], a, b, c, _RADIUS)
-        value = balls.enclose(closed, dict(zip(symbols, (a, b, c), strict=True)))
-        if not value.overlaps(independent):
-            return f"the Mehler series contradicts it at a = {a}, b = {b}, c = {c}", agreed
+    variances = [Rational(random.randint(_GRID // 2, _GRID - 1), _GRID) for _ in elements]
+    agreed = 0
+    for (i, j), correlation in _correlated_pairs(elements):
+        c = correlation * min(variances[i], variances[j])
+        independent = enclose_expectation(elements[i], elements[j], variances[i], variances[j], c, _RADIUS)
+        others = (k for k in range(len(elements)) if k not in (i, j))
+        independent *= prod((integrate(elements[k], variances[k], None) for k in others), start=balls.ball(1))
+        point = _point(left, variances, (i, j), c)
+        if not balls.enclose(closed, point).overlaps(independent):
+            values = ", ".join(f"{name} = {value}" for name, value in point.items())
+            return f"the Mehler series contradicts it at {values}", agreed
         agreed += 1
     return "", agreed
+
+
+def _correlated_pairs(elements: list[Element]) -> list[tuple[tuple[int, ...], Rational]]:
+    """Four correlations of two variables; for more variables one of each pair, the others independent."""
+    pairs = list(_pairs(elements))
+    repeated = pairs * _POINTS if len(pairs) == 1 else pairs
+    return [(pair, _CORRELATIONS[index % _POINTS]) for index, pair in enumerate(repeated)]
+
+
+def _point(
+    left: GaussianExpectation, variances: list[Rational], pair: tuple[int, ...], value: Rational
+) -> dict[Symbol, Rational]:
+    point = {left.covariance[i, i]: variance for i, variance in enumerate(variances)}
+    for place in _pairs(left.elements()):
+        point[left.covariance[place]] = value if place == pair else Rational(0)
+    return point
