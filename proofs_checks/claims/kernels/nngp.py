@@ -72,13 +72,8 @@ def _deep(trial: Trial) -> tuple[Claim, ...]:
         control(layers, "wrong weight variance", reason, CONTROL_SEEDS),
         experiment=_ratios(trial.activation, heavier.maps.covariance, heavier.maps.variance),
     )
-    fewer = trial.like(depth=trial.network.depth - 1)
-    one_less = control(
-        limit,
-        "one layer too few",
-        f"the recursion stops after {fewer.network.depth} of {trial.network.depth} layers",
-        CONTROL_SEEDS,
-        fewer.values(trial.pairs),
+    wrong_limit = control(
+        limit, "infinite width of other weights", reason, CONTROL_SEEDS, heavier.values(trial.pairs)
     )
     wrong_affine = tuple(
         control(
@@ -90,7 +85,7 @@ def _deep(trial: Trial) -> tuple[Claim, ...]:
         )
         for claim in affine
     )
-    return (layers, *affine, limit, wrong_weights, *wrong_affine, one_less)
+    return (layers, *affine, limit, wrong_weights, *wrong_affine, wrong_limit)
 
 
 def _affine_pairs(trial: Trial) -> Pairs:

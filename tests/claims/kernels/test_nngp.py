@@ -55,10 +55,17 @@ def test_it_is_judged_as_expected():
     verify("kernels.nngp", profile="quick", seed=1).raise_if_unexpected()
 
 
-@pytest.mark.parametrize("name", ["layer by layer", "infinite width", "one layer too few"])
+@pytest.mark.parametrize("name", ["layer by layer", "infinite width", "infinite width of other weights"])
 def test_three_layers_of_erf_with_biases(name):
     claim = claim_named(name, erf(Z), depth=3, **BIASED)
     assert outcome(claim) == claim.expected
+
+
+def test_the_controls_of_the_limit_are_wrong_where_no_layer_changes_the_covariance():
+    """In linear networks with sigma_w = 1 a layer more or less does not show; other weights do."""
+    right, wrong = (claim_named(name, Z) for name in ("infinite width", "infinite width of other weights"))
+    shift = np.abs(np.subtract(wrong.grid[0].predicted, right.grid[0].predicted))
+    assert np.all(shift > 5 * np.asarray(right.grid[0].resolution))
 
 
 def test_the_recursion_in_plain_numbers():
