@@ -36,7 +36,7 @@ from theory.gaussian.expectation import A, B, C
 from theory.kernels.edge_of_chaos import BIAS, ERF, STANDARD, WEIGHT
 
 # One hidden layer: two inputs of different lengths, in units of q*, and a generic correlation.
-FIRST, SECOND, CORRELATION = Rational(3, 5), Rational(5, 4), Rational(4, 5)
+FIRST, SECOND, CORRELATION = Rational(3, 5), Rational(7, 5), Rational(4, 5)
 WIDTH, NETWORKS = 16, 16
 LAYER_RESOLUTION = 0.03
 
@@ -172,12 +172,30 @@ def _layer_forms(
     )
 
 
+def _places(trial: Trial) -> tuple[Rational, ...]:
+    """Fixed points along the line."""
+    return tuple(scale * trial.q for scale in (Rational(1, 2), Rational(1), Rational(3, 2)))
+
+
 def _line(trial: Trial) -> Claim:
-    """1/sigma_w^2 = E s'^2 and (q - sigma_b^2)/sigma_w^2 = E s^2 at several q along the line."""
     weight, bias = critical_line(trial.activation)
-    places = tuple(scale * trial.q for scale in (Rational(1, 2), Rational(1), Rational(3, 2)))
+    claim = _line_claim(trial, weight, bias)
+
+    def restate(weight: Expr, bias: Expr) -> Claim:
+        return _predicting(claim, *(_on_the_line(weight, bias, q) for q in _places(trial)))
+
+    regimes = single_variances(trial.activation)
+    forms = [ClosedForm("weight variance", weight, regimes, partial(restate, bias=bias))]
+    if bias.free_symbols:
+        forms.append(ClosedForm("bias variance", bias, regimes, partial(restate, weight)))
+    return replace(claim, closed_forms=tuple(forms))
+
+
+def _line_claim(trial: Trial, weight: Expr, bias: Expr) -> Claim:
+    """1/sigma_w^2 = E s'^2 and (q - sigma_b^2)/sigma_w^2 = E s^2 at several q along the line."""
+    places = _places(trial)
     predicted = tuple(_on_the_line(weight, bias, q) for q in places)
-    claim = Claim(
+    return Claim(
         "critical line",
         r"$E \sigma'(u)^2 = 1/\sigma_w^2$ and $E \sigma(u)^2 = (q - \sigma_b^2)/\sigma_w^2$ along the line, "
         rf"in real networks of width {WIDTH}, exactly at every width",
@@ -199,22 +217,6 @@ def _line(trial: Trial) -> Claim:
             for q, values in zip(places, predicted, strict=True)
         ),
         trial.profile.scale(512),
-    )
-
-    def restate(weight: Expr, bias: Expr) -> Claim:
-        return _predicting(claim, *(_on_the_line(weight, bias, q) for q in places))
-
-    regimes = single_variances(trial.activation)
-    return replace(
-        claim,
-        closed_forms=(
-            ClosedForm("weight variance", weight, regimes, partial(restate, bias=bias)),
-            *(
-                (ClosedForm("bias variance", bias, regimes, partial(restate, weight)),)
-                if bias.free_symbols
-                else ()
-            ),
-        ),
     )
 
 

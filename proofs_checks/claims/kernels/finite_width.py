@@ -25,7 +25,15 @@ from proofs_checks.insertion import value_of
 from proofs_checks.precision import float64
 from proofs_checks.profile import Profile
 from proofs_checks.two_layer_networks import lowered
-from theory.deep_kernels.vertex_rows import FOURTH, VERTEX, WEIGHTS, next_shift, next_vertex, vertex_forms
+from theory.deep_kernels.vertex_rows import (
+    FOURTH,
+    SHIFT,
+    VERTEX,
+    WEIGHTS,
+    next_shift,
+    next_vertex,
+    vertex_forms,
+)
 from theory.deep_kernels.width_rows import (
     dead_probability,
     linear_log_mean,
@@ -40,8 +48,12 @@ from theory.gaussian.expectation import A
 from theory.kernels.finite_width import RELU, WIDTHS
 
 NETWORKS = 64
-LOG_RESOLUTION = 0.04  # of sizes: heavy tails are tested through logarithms, whose moments are tame
+LOG_RESOLUTION, NARROW_RESOLUTION = (
+    0.04,
+    0.03,
+)  # of sizes: heavy tails are tested through logarithms, whose moments are tame
 DEAD_RESOLUTION = 0.045
+BIASED_WIDTHS = ((2, 3), (3, 2))  # of the Jacobian; even and odd, since (-2)^n is 2^n at even n
 NARROW = (2, 3, 2)  # half of these are dead: where 2^-n is no small number, every term of a law shows
 ONE_LAYER, SQUARE_RESOLUTION = (16,), 0.03
 
@@ -184,11 +196,12 @@ def _relu_numbers(widths: Sequence[int], dead: Expr, mean: Expr, variance: Expr)
 
 def _relu_point(trial: Trial, widths: Sequence[int], entries: Sequence[int], deviation: float) -> Point:
     forms = _relu_forms(len(widths))
+    share = LOG_RESOLUTION if widths == trial.widths else NARROW_RESOLUTION
     predicted = _relu_numbers(widths, **forms)
     return Point(
         {**_setting(widths, 2.0, at(forms["mean"], widths), entries), "bias_deviation": deviation},
         predicted,
-        resolution=tuple(trial.finer(LOG_RESOLUTION) * abs(value) for value in predicted),
+        resolution=tuple(trial.finer(share) * abs(value) for value in predicted),
     )
 
 
@@ -209,17 +222,18 @@ def _jacobian(trial: Trial) -> Claim:
     claim = Claim(
         "Jacobian of ReLU networks",
         r"$|J u|^2$ has the law of $R$ for a fixed direction $u$, also with Gaussian biases: the same two "
-        rf"numbers, hidden widths {NARROW}, real weight matrices, exactly",
+        rf"numbers, hidden widths {BIASED_WIDTHS}, real weight matrices, exactly",
         Mean(),
         batched(NormRatios("ReLU")),
-        (_relu_point(trial, NARROW, TANGENT[1:], 0.5),),
-        trial.profile.scale(768),
+        tuple(_relu_point(trial, widths, TANGENT[1:], 0.5) for widths in BIASED_WIDTHS),
+        trial.profile.scale(1280),
     )
 
     def predict(**forms: Expr) -> tuple[Numbers, ...]:
-        return (_relu_numbers(NARROW, **forms),)
+        return tuple(_relu_numbers(widths, **forms) for widths in BIASED_WIDTHS)
 
-    return _with_forms(claim, _relu_forms(len(NARROW)), len(NARROW), predict)
+    layers = len(BIASED_WIDTHS[0])
+    return _with_forms(claim, _relu_forms(layers), layers, predict)
 
 
 def _dead(trial: Trial) -> Claim:
@@ -350,47 +364,42 @@ def _vertex_values(step: Expr) -> Mapping[str, Sampler]:
 
 def _shift(trial: Trial) -> tuple[Claim, ...]:
     """delta_3 from delta_2 = 0; none where M is linear in K and nothing moves."""
-    forms = vertex_forms(trial.activation)
-    if forms.curvature == 0:
+    if vertex_forms(trial.activation).curvature == 0:
         return ()
-    weight = weight_variance(trial.activation)
-    second = next_kernel(trial.activation, KERNEL)
-    vertex = Rational(vertices(trial.activation, next_vertex(trial.activation), 1)[0])
-    step = next_shift(trial.activation).subs(Symbol("delta_l", real=True), 0)
+    known = {
+        WEIGHTS: weight_variance(trial.activation),
+        A: next_kernel(trial.activation, KERNEL),
+        VERTEX: Rational(vertices(trial.activation, next_vertex(trial.activation), 1)[0]),
+    }
+    step = next_shift(trial.activation).subs(SHIFT, 0)
+    claim = _shift_claim(trial, float(value_of(step, known)))
 
-    def predict(step: Expr) -> Numbers:
-        return (float(value_of(step, {WEIGHTS: weight, A: second, VERTEX: vertex})),)
+    def restate(other: Expr) -> Claim:
+        return _predicting(claim, (float(value_of(other, known)),))
 
-    predicted = predict(step)
+    form = ClosedForm("correction", step, _vertex_values(step), restate)
+    return (replace(claim, closed_forms=(form,)),)
+
+
+def _shift_claim(trial: Trial, predicted: float) -> Claim:
     margin = (2 / SHIFT_WIDTH) ** 2
-    claim = Claim(
+    setting = {
+        "kernel": float(KERNEL),
+        "weight_variance": float(weight_variance(trial.activation)),
+        "width": SHIFT_WIDTH,
+        "networks": SHIFT_NETWORKS,
+    }
+    resolution = max(trial.finer(SHIFT_RESOLUTION), 4 * margin) * abs(predicted)
+    return Claim(
         "correction of the kernel",
         r"$n (E k_3 - K_3) \to \delta_3 = C_W M''(K_2) V_2 / 2$, from widths "
         rf"{SHIFT_WIDTH} and {2 * SHIFT_WIDTH}, extrapolated; declared: relative terms of order $1/n^2$ are "
         r"at most $(2/n)^2$",
         Mean(),
-        batched(KernelShift(trial.activation, forms.square)),
-        (
-            Point(
-                {
-                    "kernel": float(KERNEL),
-                    "weight_variance": float(weight),
-                    "width": SHIFT_WIDTH,
-                    "networks": SHIFT_NETWORKS,
-                },
-                predicted,
-                margin=margin * abs(predicted[0]),
-                resolution=max(trial.finer(SHIFT_RESOLUTION), 4 * margin) * abs(predicted[0]),
-            ),
-        ),
+        batched(KernelShift(trial.activation, vertex_forms(trial.activation).square)),
+        (Point(setting, (predicted,), margin=margin * abs(predicted), resolution=resolution),),
         trial.profile.scale(512),
     )
-
-    def restate(other: Expr) -> Claim:
-        return _predicting(claim, predict(other))
-
-    form = ClosedForm("correction", step, _vertex_values(step), restate)
-    return (replace(claim, closed_forms=(form,)),)
 
 
 def _uniform_control(trial: Trial) -> Claim:
@@ -418,7 +427,7 @@ def _uniform_control(trial: Trial) -> Claim:
 
 
 def _control(trial: Trial, claim: Claim, name: str, statement: str, reason: str, **changes: float) -> Claim:
-    (point,) = claim.grid
+    point = claim.grid[0]
     changed = replace(point, parameters={**point.parameters, **changes})
     return replace(
         claim,
