@@ -163,7 +163,7 @@ class LinearizedAgainstFormula:
     def __call__(self, keys: Array, **setting: Any) -> Values:
         (run,) = map_seeds(partial(Runs(self.activation), linear=True, **setting), keys)
         targets, steps = np.asarray(setting["targets"]), setting["steps"]
-        found = regression(self.gain, run, targets, setting["step_size"], steps, run.kernel)
+        found = regression(self.gain, run, targets, setting["step_size"], steps, np.asarray(run.kernel))
         size = np.max(np.abs(run.last), axis=-1) + np.max(np.abs(run.first), axis=-1)
         unit = steps * np.finfo(float).eps * run.first.shape[-1] * size
         return np.asarray((np.max(np.abs(run.last - found), axis=-1) / unit).max(axis=-1))
@@ -192,14 +192,15 @@ class Distances:
         """Of each block: (seeds, networks, inputs) to (seeds,)."""
         targets = np.asarray(setting["targets"])
         moved = run.last - regression(
-            self.gain, run, targets, setting["step_size"], setting["steps"], run.kernel
+            self.gain, run, targets, setting["step_size"], setting["steps"], np.asarray(run.kernel)
         )
         squares = np.sum(moved**2, axis=-1)
         if distance == "typical":
             return np.asarray(np.log(squares).mean(axis=-1) / 2)
         count = squares.shape[-1]
         pairs = (np.sum(moved.sum(axis=-2) ** 2, axis=-1) - squares.sum(axis=-1)) / (count * (count - 1))
-        return np.asarray(np.log(pairs) / 2)
+        with np.errstate(invalid="ignore"):  # nan is the answer where the pairs do not resolve the mean
+            return np.asarray(np.log(pairs) / 2)
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,9 @@ class LogarithmOfDistance:
     def __call__(self, keys: Array, **setting: Any) -> Values:
         (run,) = map_seeds(partial(Runs(self.activation), **setting), keys)
         targets = np.asarray(setting["targets"])
-        found = regression(self.gain, run, targets, setting["step_size"], setting["steps"], run.kernel)
+        found = regression(
+            self.gain, run, targets, setting["step_size"], setting["steps"], np.asarray(run.kernel)
+        )
         return np.asarray(np.log10(np.linalg.norm(run.last - found, axis=-1)).mean(axis=-1))
 
 

@@ -79,8 +79,8 @@ class CircleModes:
         biases: bool = False,
         slope: bool = False,
     ) -> Array:
-        modes = waves(points, frequencies)
-        modes = jnp.asarray(modes / (np.sqrt(points) * np.linalg.norm(modes, axis=1, keepdims=True)))
+        shapes = waves(points, frequencies)
+        modes = jnp.asarray(shapes / (np.sqrt(points) * np.linalg.norm(shapes, axis=1, keepdims=True)))
         energies = _block(self.activation, key, circle(points), modes, modes, width, networks, biases)
         if not slope:
             return energies
@@ -104,8 +104,8 @@ class SphereModes:
         right = np.pad(harmonics(sphere, frequencies, places) * weights, ((0, 0), (0, 1)))
         left = np.zeros_like(right)
         left[:, nodes] = 1.0
-        arrays = (jnp.asarray(values) for values in (others, left, right))
-        return _block(self.activation, key, *arrays, width, networks, False)
+        x, before, after = (jnp.asarray(values) for values in (others, left, right))
+        return _block(self.activation, key, x, before, after, width, networks, False)
 
 
 def _block(
@@ -215,7 +215,7 @@ class SilentModes:
         start = unpack(normal_draws(key, (width, 3)), biases)
         network = build(self.activation, 2, width, biases)
         last = _trajectory(network, start, target, step_size, steps)[-1]
-        budget = points * jnp.finfo(last.dtype).eps * width * jnp.max(jnp.abs(last))
+        budget = points * np.finfo(last.dtype).eps * width * jnp.max(jnp.abs(last))
         return jnp.abs(modes @ last) / budget
 
 

@@ -2,7 +2,7 @@ r"""Wide networks of any depth train as kernel regression: outputs after n steps
 
 from __future__ import annotations
 
-from sympy import And, Expr, Integer, Rational, sqrt
+from sympy import And, Expr, Identity, Integer, Rational, sqrt
 
 from theory.deep_kernels.layers import (
     BIAS,
@@ -18,7 +18,7 @@ from theory.derivation import Derivation, Row
 from theory.kernels.two_layer_ntk import DU, HUANG_YAU, JACOT, kinked, slope_of
 from theory.linearized_training import rows as w
 from theory.proving.matrix_words import MatrixWords
-from theory.statement import Hypothesis, Statement
+from theory.statement import Hypothesis, Source, Statement
 
 PARAMETERS = NETWORK
 
@@ -80,14 +80,14 @@ def derivation(
     return Derivation(statement(activation, depth, weight_variance, bias_variance), rows, _one_step())
 
 
-def drift(activation: Expr) -> tuple[Rational, object]:
+def drift(activation: Expr) -> tuple[Rational, Source]:
     """The power of the width with which kernel and linearization are left, and who proved it."""
     return (Rational(-1, 2), DU) if kinked(activation) else (Rational(-1), HUANG_YAU)
 
 
 def _one_step() -> Row:
     """n = 1: f_0 + eta Theta (y - f_0)."""
-    unit = w.Identity(w.N)
+    unit = Identity(w.N)
     once = w.f_0 + (unit - (unit - w.eta * w.K)) * (w.y - w.f_0)
     return Row(
         w.equation(once, w.f_0 + w.eta * w.K * (w.y - w.f_0)),

@@ -59,6 +59,12 @@ CONCLUSION = Eq(LAMBDA(FREQUENCY), even_eigenvalue())
 
 def rows() -> tuple[Row, ...]:
     """From the three-term recurrence at t = 0 to every even eigenvalue."""
+    steps = _step_rows()
+    return (*steps, *_eigenvalue_rows(steps[-2].relation, steps[-1].relation))
+
+
+def _step_rows() -> tuple[Row, ...]:
+    """nu_(k-1) in closed form, and nu_(k+1) from it: the last two rows."""
     q, k, i = SPHERE, FREQUENCY, Symbol("i", integer=True, positive=True)
     factors = Product(-(2 * i - 1) / (2 * i + q - 2), (i, 1, PLACE))
     closed = (-1) ** PLACE * gamma(PLACE + Rational(1, 2)) * gamma(q / 2)
@@ -69,12 +75,6 @@ def rows() -> tuple[Row, ...]:
     steps = tuple(Eq(NU(n), radial * AT_ZERO(n - 1) / (n + q - 1)) for n in (k - 1, k + 1))
     found = Eq(NU(k - 1), step_coefficient())
     neighbor = Eq(NU(k + 1), -(k - 1) / (k + q) * NU(k - 1))
-    shared = Eq(LAMBDA(k), NU(k - 1) ** 2 * _share())
-    ramp = Eq(MU(k), (k * NU(k - 1) + (k + q - 1) * NU(k + 1)) / (2 * k + q - 1))
-    total = Eq(
-        LAMBDA(k),
-        (q + 1) * MU(k) ** 2 + (k * NU(k - 1) ** 2 + (k + q - 1) * NU(k + 1) ** 2) / (2 * k + q - 1),
-    )
     recurrences, radially = Citation(GEGENBAUER), (recurrence, value)
     return (
         Row(recurrence, "three-term recurrence at $t = 0$; $P(k)$ is the value there of $P_k$", recurrences),
@@ -91,10 +91,23 @@ def rows() -> tuple[Row, ...]:
         ),
         Row(found, "insert the value", Consequence((steps[0], *radially))),
         Row(neighbor, "and the next one from it", Consequence((steps[1], following, steps[0]))),
+    )
+
+
+def _eigenvalue_rows(found: Eq, neighbor: Eq) -> tuple[Row, ...]:
+    """From the coefficients of a step to those of ReLU, and to the eigenvalue."""
+    q, k = SPHERE, FREQUENCY
+    shared = Eq(LAMBDA(k), NU(k - 1) ** 2 * _share())
+    ramp = Eq(MU(k), (k * NU(k - 1) + (k + q - 1) * NU(k + 1)) / (2 * k + q - 1))
+    total = Eq(
+        LAMBDA(k),
+        (q + 1) * MU(k) ** 2 + (k * NU(k - 1) ** 2 + (k + q - 1) * NU(k + 1) ** 2) / (2 * k + q - 1),
+    )
+    return (
         Row(
             ramp,
             r"$(2 k + q - 1) t P_k = k P_{k-1} + (k + q - 1) P_{k+1}$, for $t$ times a step",
-            recurrences,
+            Citation(GEGENBAUER),
         ),
         Row(
             total,

@@ -30,7 +30,8 @@ from proofs_checks.spectral.formulas import (
 )
 from proofs_checks.spectral.modes import CircleModes, SilentModes, SphereModes, TrainedModes
 from proofs_checks.two_layer_formulas import constant_sampler
-from theory.kernels.spectral_bias import RELU, Z, profile
+from theory.kernels.spectral_bias import profile
+from theory.kernels.two_layer_ntk import RELU, Z
 from theory.spectral.circle import EVEN, ODD_WITH_BIAS, RELU_KERNEL
 from theory.spectral.sphere import even_eigenvalue
 from theory.spectral.training import odd_slope

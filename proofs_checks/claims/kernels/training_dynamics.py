@@ -25,7 +25,9 @@ from proofs_checks.linearized_training.networks import (
 )
 from proofs_checks.profile import Profile
 from proofs_checks.two_layer_formulas import constant_sampler
-from theory.kernels.training_dynamics import RELU, drift, kinked
+from theory.deep_kernels.layers import RELU
+from theory.kernels.training_dynamics import drift
+from theory.kernels.two_layer_ntk import kinked
 
 # Four training inputs and two test inputs, generic, |x|^2 near the dimension.
 INPUTS: tuple[Vector, ...] = tuple(
@@ -41,11 +43,11 @@ NARROW, LINEARIZED = 16, 4
 # Terms in 1/m are extrapolated away; those in 1/m^2 are far below the resolution at these widths.
 WIDTHS, NETWORKS, UNTRAINED = (32, 64), (8, 16), 32
 # Of the largest root mean square prediction, and of the mean square at the same input.
-MEAN_RESOLUTION, VARIANCE_RESOLUTION = 0.06, 0.3
+MEAN_RESOLUTION, VARIANCE_RESOLUTION = 0.06, 0.15
 # The exponents are limits; what finite widths add is declared here, since the theorems cited give no
 # constant: A m^p (1 + k m^(-1/2)) with |k| <= 3 (kinks, from width 256 on), or A m^p (1 + k/m) with |k| <= 10
 # (smooth, from width 64 on) moves the slope over these widths by at most 0.1.
-KINKED_SIZES = (256, 2048), (64, 24)
+KINKED_SIZES = (256, 1024), (128, 64)
 SMOOTH_SIZES, DEEP_SMOOTH_SIZES = ((256, 1024), (16, 16)), ((64, 256), (8, 8))
 EXPONENT_MARGIN, EXPONENT_RESOLUTION = 0.1, 0.12
 

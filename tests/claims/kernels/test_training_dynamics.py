@@ -76,7 +76,7 @@ def test_the_law_against_the_instrument_for_predictions():
         for m in (process, tangent)
     ]
     expected = predict(
-        jnp.asarray(trial.TARGETS), nngp=blocks[0], ntk=blocks[1], time=trial.STEPS, steps_of=step
+        jnp.asarray(trial.TARGETS), nngp=blocks[0], ntk=blocks[1], time=float(trial.STEPS), steps_of=step
     )
     assert found.mean == pytest.approx(np.asarray(expected.mean), abs=1e-12)
     assert found.variance == pytest.approx(np.diagonal(expected.covariance), abs=1e-12)
