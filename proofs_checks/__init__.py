@@ -24,6 +24,7 @@ _HOME = {
     "audit": "proofs_checks.audit.run",
     "batched": "proofs_checks.experiment",
     "derive": "proofs_checks.run",
+    "kernel": "proofs_checks.analytic_kernels",
     "on_host": "proofs_checks.experiment",
     "verify": "proofs_checks.run",
 }

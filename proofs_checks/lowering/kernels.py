@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import sympy
 from sympy import Add, Expr, Integer, Poly, Rational, Symbol, acos, asin, atan, atan2, pi, sqrt
 
+from numerics.geometry import geometry
 from proofs_checks.lowering.expressions import CACHE_SIZE, evaluator
-from proofs_checks.lowering.geometry import geometry
 from theory.errors import InputError
 
 Kernel = Callable[[jax.Array, jax.Array], jax.Array]
@@ -31,6 +31,7 @@ GEOMETRY = (P, Q, C, AREA, SUPPLEMENT)
 
 SERIES_BELOW = 1.0
 SERIES_ORDER = 48
+NEGLIGIBLE = 1e-20  # of the leading term
 
 
 def lower_kernel(
@@ -182,18 +183,11 @@ def _series_at_antiparallel(form: Expr) -> Callable[[jax.Array, jax.Array, jax.A
     At antiparallel vectors the terms of h cancel to a power of the supplement. The Taylor coefficients are
     exact rationals times the form's constants; below SERIES_BELOW the neglected terms are below 1e-30.
     """
-    if not form.has(SUPPLEMENT):
+    polar = polar_form(form) if form.has(SUPPLEMENT) else None
+    if polar is None:
         return None
-    cosine, sine = sympy.symbols("cosine sine", real=True)
-    polar = sympy.expand(form.xreplace({C: -P * Q * cosine, AREA: P * Q * sine}))
-    degrees = {_degrees(term) for term in Add.make_args(polar)}
-    if len(degrees) != 1 or None in degrees:
-        return None
-    m, n = next(degree for degree in degrees if degree is not None)
-    angular = polar.xreplace({P: Integer(1), Q: Integer(1)})
-    if not angular.is_polynomial(cosine, sine, SUPPLEMENT):
-        return None
-    coefficients = _taylor(Poly(angular, cosine, sine, SUPPLEMENT))
+    (m, n), angular = polar
+    coefficients = taylor(angular)
     if coefficients[0] != 0:  # no cancellation there
         return None
 
@@ -206,6 +200,20 @@ def _series_at_antiparallel(form: Expr) -> Callable[[jax.Array, jax.Array, jax.A
     return series
 
 
+def polar_form(form: Expr) -> tuple[tuple[int, int], Poly] | None:
+    """((m, n), h) where the form is |x|^m |y|^n h, h a polynomial in the supplement, its cosine and sine."""
+    cosine, sine = sympy.symbols("cosine sine", real=True)
+    polar = sympy.expand(form.xreplace({C: -P * Q * cosine, AREA: P * Q * sine}))
+    degrees = {_degrees(term) for term in Add.make_args(polar)}
+    degree = next(iter(degrees))
+    if len(degrees) != 1 or degree is None:
+        return None
+    angular = polar.xreplace({P: Integer(1), Q: Integer(1)})
+    if not angular.is_polynomial(cosine, sine, SUPPLEMENT):
+        return None
+    return degree, Poly(angular, cosine, sine, SUPPLEMENT)
+
+
 def _degrees(term: Expr) -> tuple[int, int] | None:
     powers = term.as_powers_dict()
     degrees = powers.get(P, Integer(0)), powers.get(Q, Integer(0))
@@ -215,7 +223,7 @@ def _degrees(term: Expr) -> tuple[int, int] | None:
     return int(degrees[0]), int(degrees[1])
 
 
-def _taylor(angular: Poly) -> list[float]:
+def taylor(angular: Poly) -> list[float]:
     """Coefficients at 0 of a polynomial in cos, sin and the angle; rationals add up exactly per constant."""
     cosine = [Fraction((-1) ** (k // 2), int(sympy.factorial(k))) * (k % 2 == 0) for k in range(SERIES_ORDER)]
     sine = [Fraction((-1) ** (k // 2), int(sympy.factorial(k))) * (k % 2) for k in range(SERIES_ORDER)]
@@ -230,7 +238,11 @@ def _taylor(angular: Poly) -> list[float]:
         Add(*(Rational(series[k]) * constant for constant, series in sums.items()))
         for k in range(SERIES_ORDER)
     ]
-    return [float(value.evalf(20)) for value in exact]
+    values = [float(value.evalf(20)) for value in exact]
+    leading = next((abs(value) for value in values if value), 0.0)
+    while abs(values[-1]) < NEGLIGIBLE * leading:
+        values.pop()
+    return values
 
 
 def _times_power(series: list[Fraction], factor: list[Fraction], exponent: int) -> list[Fraction]:
