@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from sympy import Rational, Symbol, acos, asin, pi, sqrt
 
 from theory.gaussian import (
+    derivative,
     derivative_kernel,
+    dual_activation,
     dual_kernel,
     pair_expectation,
     single_expectation,
     tangent_kernel,
 )
-from theory.gaussian.expectation import A, B, C
+from theory.gaussian.expectation import RHO, A, B, C
+from theory.gaussian.moments import field_of
+from theory.gaussian.sympy_reader import normal_form
 from theory.grammar import parse
 
 Z = Symbol("z", real=True)
@@ -185,3 +189,72 @@ def test_two_different_activations():
 )
 def test_one_variable(text, expected):
     assert single_expectation(read(text), Z).doit().equals(expected)
+
+
+# On the unit sphere, with the correlation r: Daniely, Frostig and Singer 2016, Table 1, and the forms of
+# Cho and Saul 2009, Williams 1996 (a = b = 1) and Tsuchida et al. 2020.
+SPHERE = {
+    "z": lambda r: r,
+    "max(z, 0)": lambda r: (sqrt(1 - r**2) + (pi - acos(r)) * r) / (2 * pi),
+    "heaviside(z)": lambda r: (pi - acos(r)) / (2 * pi),
+    "sign(z)": lambda r: 2 * asin(r) / pi,
+    "exp(z)": lambda r: sympy.exp(1 + r),
+    "sin(z)": lambda r: sympy.exp(-1) * sympy.sinh(r),
+    "(z**2 - 1)/sqrt(2)": lambda r: r**2,
+    "(z**3 - 3*z)/sqrt(6)": lambda r: r**3,
+    "abs(z)": lambda r: 2 * (sqrt(1 - r**2) + r * asin(r)) / pi,
+    "erf(z)": lambda r: 2 * asin(2 * r / 3) / pi,
+    "gelu(z)": lambda r: r / 4 + r * asin(r / 2) / (2 * pi) + 1 / (2 * pi * sqrt(4 - r**2)),
+    "exp(-z**2/2)": lambda r: 1 / sqrt(4 - r**2),
+}
+
+
+@pytest.mark.parametrize("text", SPHERE)
+def test_dual_activation_has_the_published_form(text):
+    difference = dual_activation(read(text), Z) - SPHERE[text](RHO)
+    # acos(r) and asin(r) are two names of one angle; sinh and exp of one exponential
+    assert sympy.simplify(difference.subs(asin(RHO), pi / 2 - acos(RHO)).rewrite(sympy.exp)) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["max(z, 0)", "max(z, 0)**2", "erf(z)", "gelu(z)", "sin(z)", "abs(z)", "elu(z)"]
+)
+def test_derivative_of_the_dual_activation_is_that_of_the_derivative(text):
+    """Daniely, Frostig and Singer 2016, Lemma 11: the dual commutes with differentiation."""
+    slope = dual_activation(derivative(read(text), Z), Z)
+    moved = dual_activation(read(text), Z).diff(RHO)
+    for rho in (Rational(-2, 3), Rational(1, 5), Rational(9, 10)):
+        # 30 digits are asked for; a wrong term would show in the first ones
+        assert abs(sympy.N((moved - slope).subs(RHO, rho), 30, maxn=200)) < 1e-25
+
+
+@pytest.mark.parametrize("power", range(6))
+def test_rectified_powers_are_arc_cosine_kernels_symbolically(power):
+    """The same as above, term by term, decided in the normal form instead of at points."""
+    t, text = Symbol("t"), "heaviside(z)" if power == 0 else f"max(z, 0)**{power}"
+    value = (pi - t) / sympy.sin(t)
+    for _ in range(power):
+        value = value.diff(t) / sympy.sin(t)
+    angular = sympy.expand(sympy.simplify((-1) ** power * sympy.sin(t) ** (2 * power + 1) * value))
+    sine = sqrt(1 - C**2 / (A * B))
+    angular = sympy.expand(sympy.expand_trig(angular)).subs(
+        {t: ANGLE, sympy.sin(t): sine, sympy.cos(t): C / sqrt(A * B)}
+    )
+    field = field_of([], (A, B, C))
+    published = normal_form((A * B) ** Rational(power, 2) / (2 * pi) * angular, field)
+    assert (normal_form(dual_kernel(read(text), Z), field) - published).is_zero
+
+
+def abrelu(negative, positive):
+    """negative min(z, 0) + positive max(z, 0), for which s(u) s(v) has four arc-cosine kernels."""
+    return negative * sympy.Min(Z, 0) + positive * sympy.Max(Z, 0)
+
+
+@pytest.mark.parametrize(("negative", "positive"), [(Rational(1, 10), 1), (Rational(1, 3), 2), (-1, 1)])
+def test_abrelu_is_a_mixture_of_arc_cosine_kernels(negative, positive):
+    same = (D + (pi - ANGLE) * C) / (2 * pi)  # Cho and Saul, order 1; c -> -c for opposite sides
+    opposite = (D - ANGLE * C) / (2 * pi)
+    expected = (negative**2 + positive**2) * same - 2 * negative * positive * opposite
+    field = field_of([], (A, B, C))
+    closed = dual_kernel(abrelu(negative, positive), Z)
+    assert (normal_form(closed, field) - normal_form(expected, field)).is_zero

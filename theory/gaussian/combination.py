@@ -108,17 +108,16 @@ class Combination:
     def derivative(self, symbol: Symbol) -> Combination:
         """The partial derivative with respect to a generator."""
         generator = self.field.generators[symbol]
-        total = Combination(self.field, {})
+        parts: list[tuple[Monomial, FracElement]] = []
         for monomial, value in self.terms.items():
             logarithmic = _radical_derivative(self.field, monomial.radicals, generator)
             smooth = value.diff(generator) + value * (logarithmic + monomial.exponent.diff(generator))
-            total += Combination.collect(self.field, [(monomial, smooth)])
+            parts.append((monomial, smooth))
             for index, atom in enumerate(monomial.atoms):
                 rest = monomial._replace(atoms=monomial.atoms[:index] + monomial.atoms[index + 1 :])
-                total += Combination(self.field, {rest: value}) * _atom_derivative(
-                    self.field, atom, generator
-                )
-        return total
+                inner = _atom_derivative(self.field, atom, generator)
+                parts.extend((Combination(self.field, {rest: value}) * inner).terms.items())
+        return Combination.collect(self.field, parts)
 
     def substitute(self, symbol: Symbol, value: FracElement) -> Combination:
         """The combination at symbol = value, also on the boundary of the domain.

@@ -14,13 +14,15 @@ from theory.gaussian.combination import Combination
 from theory.gaussian.element import Element
 from theory.gaussian.field import SAMPLE, GaussianField, NotInField
 from theory.gaussian.moments import expectation, field_of
-from theory.gaussian.presentation import present
+from theory.gaussian.presentation import merge_roots, present
 from theory.gaussian.reading import read, require_square_integrable
 
 # The variables over which an expectation is taken, and the entries of their covariance [[a, c], [c, b]].
 U, V = sympy.symbols("u v", real=True)
 A, B = sympy.symbols("a b", positive=True)
 C = Symbol("c", real=True)
+# The correlation of two inputs on the unit sphere.
+RHO = Symbol("rho", real=True)
 
 
 class GaussianExpectation(Expr):
@@ -230,3 +232,16 @@ def tangent_kernel(activation: Expr, variable: Symbol) -> Expr:
     a, b, c = (field.generators[symbol] for symbol in (A, B, C))
     dual, moved = (expectation([h, h], [[a, c], [c, b]], field) for h in (element, slope))
     return present(dual + moved.scaled(c))
+
+
+def dual_activation(activation: Expr, variable: Symbol) -> Expr:
+    r"""s_hat(rho) = E[s(u) s(v)] for u, v ~ N(0, 1) with correlation rho, in the symbol `RHO`.
+
+    Its derivative is the dual activation of s' (also where s' holds point masses).
+    Raises OutsideClass, InputError. Source: Daniely, Frostig and Singer, NIPS 2016, Definition 4 and
+    Lemma 11 (arXiv:1602.05897).
+    """
+    element = read(activation, variable)
+    require_square_integrable(element, activation)
+    closed = expectation_of((activation, activation), variable, [[1, RHO], [RHO, 1]]).doit()
+    return merge_roots(closed)

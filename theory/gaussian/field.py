@@ -151,6 +151,8 @@ class GaussianField:
         return element
 
     def _reduce_one(self, element: FracElement, index: int, square: int) -> FracElement:
+        if all(m[index] < 2 for m in element.numer) and not any(m[index] for m in element.denom):
+            return element  # canonical already: to divide again would cost a gcd
         numerator, denominator = (
             self._lowered(part, index, square) for part in (element.numer, element.denom)
         )

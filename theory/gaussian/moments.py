@@ -24,6 +24,7 @@ from sympy.polys.fields import FracElement
 from theory.errors import OutsideClass
 from theory.gaussian.combination import (
     Combination,
+    Monomial,
     arc_sine,
     bivariate_probability,
     normal_probability,
@@ -77,7 +78,7 @@ def expectation(
 
     Raises OutsideClass when an orthant probability without elementary form remains.
     """
-    total = Combination(field, {})
+    parts: list[tuple[Monomial, FracElement]] = []
     laws: dict[tuple[Any, ...], _Orthant] = {}
     for combination in itertools.product(*(element.terms for element in elements)):
         key = tuple((term.quadratic, term.linear, term.factors) for term, _ in combination)
@@ -85,8 +86,8 @@ def expectation(
             laws[key] = _Orthant.build([term for term, _ in combination], covariance, field)
         value = constant(field, sympy.Mul(*(coefficient for _, coefficient in combination)))
         powers = tuple(term.power for term, _ in combination)
-        total += value * laws[key].moment(powers)
-    return total
+        parts.extend((value * laws[key].moment(powers)).terms.items())
+    return Combination.collect(field, parts)
 
 
 def constant(field: GaussianField, value: Expr) -> Combination:

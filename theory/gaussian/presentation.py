@@ -54,16 +54,24 @@ def _partner(
     field: GaussianField, monomial: Monomial, value: FracElement, terms: Terms
 ) -> tuple[Monomial, int] | None:
     """The term with asin(c/sqrt(a b)), the angle of the inputs, to which this one adds +-pi/2; the sign."""
-    if monomial.atoms or len(field.symbols) != 3:
+    squared_angle = _squared_angle(field)
+    if monomial.atoms or squared_angle is None:
         return None
-    a, b, c = (field.generators[symbol] for symbol in field.symbols)
     for other, other_value in terms.items():
         if len(other.atoms) == 1 and other.atoms[0].kind == "asin":
-            angle = field.square(other.atoms[0].arguments[0]) == c**2 / (a * b)
+            angle = field.square(other.atoms[0].arguments[0]) == squared_angle
             bare = other._replace(atoms=(), half_pi=other.half_pi + 2)
             if angle and bare == monomial and other_value in (2 * value, -2 * value):
                 return other, (1 if other_value == 2 * value else -1)
     return None
+
+
+def _squared_angle(field: GaussianField) -> FracElement | None:
+    """The squared cosine of the angle of two inputs: c^2/(a b), or rho^2 on the unit sphere."""
+    entries = [field.generators[symbol] for symbol in field.symbols]
+    if len(entries) == 3:
+        return entries[2] ** 2 / (entries[0] * entries[1])
+    return entries[0] ** 2 if len(entries) == 1 and not field.symbols[0].is_positive else None
 
 
 def _summands(field: GaussianField, terms: Terms) -> list[Expr]:
@@ -111,7 +119,7 @@ def _hyperbolic_groups(field: GaussianField, terms: Terms) -> list[Expr]:
 
 
 def _mirrored(field: GaussianField, monomial: Monomial) -> Monomial | None:
-    if len(field.symbols) < 3 or monomial.atoms:
+    if monomial.atoms:
         return None
     exponent = monomial.exponent
     for c in (symbol for symbol in field.symbols if not symbol.is_positive):
@@ -182,3 +190,19 @@ def _polynomial(field: GaussianField, polynomial: Any) -> Expr:
     c = field.symbols[2]
     powers = sympy.collect(expression, c, evaluate=False)
     return sympy.Add(*(power * sympy.factor(value) for power, value in powers.items()))
+
+
+def merge_roots(expression: Expr) -> Expr:
+    """sqrt(1 - rho) sqrt(1 + rho) becomes sqrt(1 - rho^2); the radicands must be positive."""
+    return expression.replace(lambda node: node.is_Mul, _merged_product)
+
+
+def _merged_product(product: Expr) -> Expr:
+    radicands: dict[Rational, Expr] = {}
+    others = []
+    for part in product.args:
+        if part.is_Pow and part.base.free_symbols and (2 * part.exp).is_Integer and not part.exp.is_Integer:
+            radicands[part.exp] = radicands.get(part.exp, S.One) * part.base
+        else:
+            others.append(part)
+    return sympy.Mul(*others, *(sympy.expand(base) ** power for power, base in radicands.items()))

@@ -79,9 +79,10 @@ def _price(left: GaussianExpectation, closed: Expr) -> tuple[Answer, str]:
     derivatives = [element.derivative() for element in elements]
     field = field_of([*elements, *derivatives], left.entries(), [closed], left.sample())
     given = normal_form(closed, field)
-    if not _satisfies_price(elements, given, left, field):
+    means = _Means(left, field)
+    if not _satisfies_price(elements, given, means):
         return Answer.UNKNOWN, "Price's equation or the value at c = 0 was not reduced to 0"
-    steps = _steps_to_gaussian_integrals(elements, left, field)
+    steps = _steps_to_gaussian_integrals(elements, means)
     how = "Price's equation d/dc E[f g] = E[f' g'] and the value at c = 0 hold in the radical normal form"
     if len(elements) > 2:
         how = f"Price's equation for each of the {len(list(_pairs(elements)))} pairs and the value at c = 0 "
@@ -95,26 +96,41 @@ def _pairs(elements: Sequence[Element]) -> combinations[tuple[int, ...]]:
     return combinations(range(len(elements)), 2)
 
 
-def _satisfies_price(
-    elements: list[Element], given: Combination, left: GaussianExpectation, field: GaussianField
-) -> bool:
-    rows = [[field.element(entry) for entry in row] for row in left.covariance.tolist()]
+class _Means:
+    """E[product of elements] by the rules of `moments`, each computed once."""
+
+    def __init__(self, left: GaussianExpectation, field: GaussianField) -> None:
+        self.field, self.covariance = field, left.covariance
+        self._rows = [[field.element(entry) for entry in row] for row in left.covariance.tolist()]
+        self._known: dict[tuple[Element, ...], Combination] = {}
+
+    def joint(self, elements: Sequence[Element]) -> Combination:
+        """Under the covariance."""
+        key = tuple(elements)
+        if key not in self._known:
+            self._known[key] = expectation(key, self._rows, self.field)
+        return self._known[key]
+
+    def independent(self, elements: Sequence[Element]) -> Combination:
+        """Under its diagonal: the product of the means."""
+        product = Combination.rational(self.field, 1)
+        for i, element in enumerate(elements):
+            product = product * expectation([element], [[self._rows[i][i]]], self.field)
+        return product
+
+
+def _satisfies_price(elements: list[Element], given: Combination, means: _Means) -> bool:
     at_zero = given
     for i, j in _pairs(elements):
-        c: Symbol = left.covariance[i, j]
+        c: Symbol = means.covariance[i, j]
         moved = [e.derivative() if k in (i, j) else e for k, e in enumerate(elements)]
-        if not (given.derivative(c) - expectation(moved, rows, field)).is_zero:
+        if not (given.derivative(c) - means.joint(moved)).is_zero:
             return False
-        at_zero = at_zero.substitute(c, field.field(0))
-    singles = Combination.rational(field, 1)
-    for i, element in enumerate(elements):
-        singles = singles * expectation([element], [[rows[i][i]]], field)
-    return (at_zero - singles).is_zero
+        at_zero = at_zero.substitute(c, means.field.field(0))
+    return (at_zero - means.independent(elements)).is_zero
 
 
-def _steps_to_gaussian_integrals(
-    elements: list[Element], left: GaussianExpectation, field: GaussianField
-) -> int | None:
+def _steps_to_gaussian_integrals(elements: list[Element], means: _Means) -> int | None:
     """How many derivatives of two functions lead to polynomials times exponentials or point masses.
 
     None if none do, or if there are more than two functions.
@@ -130,10 +146,7 @@ def _steps_to_gaussian_integrals(
             return depth
         if any(element.has_points() for element in elements):
             return None
-        value = expectation(
-            elements, [[field.element(entry) for entry in row] for row in left.covariance.tolist()], field
-        )
-        if not _satisfies_price(elements, value, left, field):
+        if not _satisfies_price(elements, means.joint(elements), means):
             return None
     return None
 

@@ -28,7 +28,8 @@ def normal_form(expression: Expr, field: GaussianField) -> Combination:
     if not expression.has(*field.symbols) and not expression.has(*_NEVER_CONSTANT):
         return constant(field, expression)
     if expression.is_Add:
-        return sum((normal_form(part, field) for part in expression.args), start=Combination(field, {}))
+        parts = (pair for part in expression.args for pair in normal_form(part, field).terms.items())
+        return Combination.collect(field, parts)
     if expression.is_Mul:
         product = Combination.rational(field, 1)
         for part in expression.args:
