@@ -275,7 +275,11 @@ def _mean_field(profile: Profile, setting: Setting) -> Claim:
         r"with the readout scaled by $1/m$ and the step by $m$",
         Exponent(),
         batched(Distances(setting.activation, GAIN)),
-        (_distance_point(profile, shallow, parametrization="mean_field"),),
+        (
+            _distance_point(
+                profile, shallow, parametrization="mean_field", networks=(8, 4), distance="typical"
+            ),
+        ),
         profile.scale(24),
         expected="refuted",
         reason="with the readout scaled by 1/m each weight moves by order 1: the kernel changes for all m",
