@@ -72,9 +72,16 @@ def test_kernels_vs_neural_tangents(form):
     for depth, reference in PEER["kernels"][form].items():
         variances = {"weight_variance": PEER["W_std"] ** 2, "bias_variance": PEER["b_std"] ** 2}
         found = kernel(form, depth=int(depth), **variances)
-        np.testing.assert_allclose(found.nngp_matrix(inputs), reference["nngp"], rtol=1e-10)
+        values = {"nngp": found.nngp_matrix(inputs)}
         if form != "sign(z)":  # it jumps: the peer takes 0 for its derivative
-            np.testing.assert_allclose(found.ntk_matrix(inputs), reference["ntk"], rtol=1e-10)
+            values["ntk"] = found.ntk_matrix(inputs)
+        for name, matrix in values.items():
+            known = np.isfinite(reference[name])  # the peer has NaN for squares of ReLU at equal inputs
+            assert np.all(known) or form == "max(0, z)^2"
+            np.testing.assert_allclose(
+                np.where(known, matrix, 0), np.where(known, reference[name], 0), rtol=1e-10
+            )
+            assert np.all(np.isfinite(matrix))
 
 
 def test_kernel_of_an_activation_that_jumps_has_no_tangent():
