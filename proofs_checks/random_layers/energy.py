@@ -7,6 +7,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from proofs_checks.random_layers.maps import draw
 
@@ -61,7 +62,7 @@ def frame_residual(
     if activation == "concatenated":
         energy = energy + (jax.nn.relu(-image) ** 2).sum()
     exact = (draws[rows] ** 2).sum()
-    budget = 4 * (rows + columns) * float(jnp.finfo(draws.dtype).eps)
+    budget = 4 * (rows + columns) * float(np.finfo(draws.dtype).eps)
     return (energy / exact - 1) / budget
 
 

@@ -114,23 +114,7 @@ def statement(
             rf"{_first(depth)} layers of width {_first(widths)}, {_first(taps)} taps and {_first(channels)} "
             r"channels."
         ),
-        hypotheses=(
-            Hypothesis(
-                r"the weights are independent and $N(0, 2/m)$, there are no biases; $M_L = E q_L^2$, and "
-                r"$D_L$ "
-                r"is the mean of $\ln q_L$ where no layer is dead"
-            ),
-            Hypothesis(
-                r"$y_i = w_i * x$ is the circular convolution of $x$ with the filter $w_i$, whose $k$ "
-                r"taps are "
-                r"independent and $N(0, 1/(k c))$; $x$ is at least as long as the filters"
-            ),
-            Hypothesis(
-                r"$e = |x|^2$, $\tau = \mathrm{tr} R^2$ with the $k \times k$ autocorrelation $R$ of $x$; "
-                r"$S$ "
-                r"is the variance of $\sum_i |y_i|^2 / e$ over the $c$ filters"
-            ),
-        ),
+        hypotheses=_hypotheses(),
         conclusion=And(SQUARES, Eq(LOG_MEAN, drift(WIDTH, DEPTH)), FILTERS),
         regime="exact",
         sources=(HE, HANIN_NICA),
@@ -140,6 +124,26 @@ def statement(
             TAPS: _first(taps),
             CHANNELS: _first(channels),
         },
+    )
+
+
+def _hypotheses() -> tuple[Hypothesis, ...]:
+    return (
+        Hypothesis(
+            r"the weights are independent and $N(0, 2/m)$, there are no biases; $M_L = E q_L^2$, and "
+            r"$D_L$ "
+            r"is the mean of $\ln q_L$ where no layer is dead"
+        ),
+        Hypothesis(
+            r"$y_i = w_i * x$ is the circular convolution of $x$ with the filter $w_i$, whose $k$ "
+            r"taps are "
+            r"independent and $N(0, 1/(k c))$; $x$ is at least as long as the filters"
+        ),
+        Hypothesis(
+            r"$e = |x|^2$, $\tau = \mathrm{tr} R^2$ with the $k \times k$ autocorrelation $R$ of $x$; "
+            r"$S$ "
+            r"is the variance of $\sum_i |y_i|^2 / e$ over the $c$ filters"
+        ),
     )
 
 

@@ -103,7 +103,7 @@ def _large_weights(claim: Claim) -> Claim:
         claim,
         name="weights that are not small",
         grid=(replace(point, parameters={**point.parameters, "sizes": LARGE_SIZES}),),
-        seeds=claim.seeds * CONTROL_SEEDS // SEEDS,
+        seeds=4 * claim.seeds,  # the slopes are skewed here
         expected="refuted",
         reason="the weights are of order 1: the network is nonlinear from the start, and no power of the "
         "size "

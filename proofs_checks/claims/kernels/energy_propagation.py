@@ -24,9 +24,9 @@ from theory.kernels.energy_propagation import (
     SQUARES,
     TAPS,
     TAU,
-    WIDTH,
     log_moments,
 )
+from theory.random_layers.units import WIDTH
 
 Sizes = tuple[int, ...] | int
 NETWORKS, SEEDS, CONTROL_SEEDS = 64, 192, 24

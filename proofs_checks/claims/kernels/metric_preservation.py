@@ -31,13 +31,12 @@ from theory.gaussian.expectation import A, B, C
 from theory.kernels.metric_preservation import (
     ANGLE,
     QUARTIC,
-    RELU,
-    Z,
     distance,
     inner_product,
     moments,
     relu_distance,
 )
+from theory.kernels.two_layer_ntk import RELU, Z
 
 Vector = tuple[Rational, ...]
 Pairs = tuple[tuple[int, int], ...]

@@ -20,11 +20,11 @@ from theory.kernels.energy_propagation import (
     SQUARES,
     TAPS,
     TAU,
-    WIDTH,
     derivation,
     drift,
     log_moments,
 )
+from theory.random_layers.units import WIDTH
 
 
 def certificate(claim, seed=1):
