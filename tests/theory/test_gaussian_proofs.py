@@ -168,3 +168,14 @@ def test_derivation_has_no_open_row(text):
     counts = found.counts
     earned = counts["proved"] + counts["certified"]
     assert earned >= 0.8 * (counts["rows"] - counts["defined"])
+
+
+def test_floats_are_the_decimals_that_were_written():
+    assert dual_kernel(Max(Z, 0.1 * Z), Z) == dual_kernel(Max(Z, Z / 10), Z)
+
+
+def test_a_density_at_a_zero_threshold_is_rational():
+    folded = sympy.Abs(sympy.Abs(Z) - 1)
+    mean = pair_expectation(folded, folded, Z)
+    outcome = PriceEquation().discharge(Eq(mean, mean.doit(), evaluate=False), None)
+    assert outcome.answer is Answer.YES

@@ -32,7 +32,9 @@ def read(expression: Expr, variable: Symbol) -> Element:
         raise InputError(f"{expression} has the free symbols {', '.join(others)}: allowed is {variable} only")
     if expression.has(S.NaN, S.Infinity, S.NegativeInfinity, S.ComplexInfinity):
         raise InputError(f"{expression} is not a finite function")
-    return _read(expression, variable)
+    # a float means the decimal that was written: 0.1 is 1/10, not the nearest double
+    decimals = {number: sympy.Rational(str(number)) for number in expression.atoms(sympy.Float)}
+    return _read(expression.xreplace(decimals), variable)
 
 
 def require_square_integrable(element: Element, expression: Expr) -> None:
