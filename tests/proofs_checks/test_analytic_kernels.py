@@ -143,9 +143,10 @@ def test_standard_parametrization_vs_sum_over_layers():
 
 
 def test_series_outside_the_class_vs_quadrature():
-    """tanh by Gauss-Hermite quadrature, 80 nodes in each direction: error below 1e-9 at these variances."""
+    """tanh by the trapezoidal rule, 601 nodes a direction: poles at distance 1.5 / sigma leave e^-100."""
     x, y = DATA[0], DATA[1]
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    nodes = np.linspace(-9, 9, 601)
+    weights = np.exp(-(nodes**2) / 2) * (nodes[1] - nodes[0])
     a, b, c = (float(u @ v) / 3 for u, v in ((x, x), (y, y), (x, y)))
     first = math.sqrt(a) * nodes[:, None]
     second = c / math.sqrt(a) * nodes[:, None] + math.sqrt(b - c * c / a) * nodes
