@@ -15,10 +15,11 @@ _FILES: Final = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "me
 
 
 class OutOfMemory(MemoryError):
-    """A program that needs more memory than is free; the message has both figures."""
+    """A program that needs more memory than is free; the message has both figures, and what to do instead."""
 
-    def __init__(self, needed: int, free: int) -> None:
-        super().__init__(f"needs {_gibibytes(needed)}, {_gibibytes(free)} are free")
+    def __init__(self, needed: int, free: int, instead: str = "") -> None:
+        advice = f": {instead}" if instead else ""
+        super().__init__(f"needs {_gibibytes(needed)}, {_gibibytes(free)} are free{advice}")
         self.needed, self.free = needed, free
 
 

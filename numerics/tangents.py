@@ -11,22 +11,29 @@ Sources: Jacot, Gabriel and Hongler (2018), section 4; the implicit contraction 
 of Novak, Sohl-Dickstein and Schoenholz (2022), section 3.3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, PyTree
 
 from numerics.devices import PRECISION
-from numerics.networks import Network, Parameters, preactivations, scales
+from numerics.memory import OutOfMemory, free_bytes
+from numerics.networks import Network, Parameters, scales
 
 Contraction = Literal["full", "trace"]
 
 _DEFAULT_BYTES = 2**28
+# Tiles of a symmetric kernel: products of fewer rows than the first cost as much time, products of as many as
+# the second run at full speed; more than eight in a row save less than a sixteenth of the work.
+_LEAST_ROWS, _GOOD_ROWS, _MOST_TILES = 48, 160, 8
+# A few tiles of signals that stay in the cache are written out: faster, but all their slices exist at once.
+_UNROLLED_TILES, _UNROLLED_BYTES = 4, 2**23
 
 
 def empirical_tangent_kernel(
@@ -43,8 +50,13 @@ def empirical_tangent_kernel(
     Column (x', b) is the derivative of f(theta, x1) in the direction of the gradient of f_b(theta, x'):
     one vjp, then one jvp of all n1 outputs. Beyond the result, ``block`` rows of x2 hold block * k
     gradients and block * k * n1 sets of activations at a time; the Jacobian is never formed.
+
+    Raises OutOfMemory where the result itself does not fit.
     """
     others = x1 if x2 is None else x2
+    outputs = jax.eval_shape(apply, parameters, x1[0]).shape[0]
+    # The columns, and their transpose.
+    _require(2 * _result_bytes(x1, others, outputs, "full"), "give fewer rows of x1 at a time")
 
     def column(x: Array) -> Array:
         output, pullback = jax.vjp(lambda theta: apply(theta, x), parameters)
@@ -72,39 +84,145 @@ def layerwise_tangent_kernel(
 
         Theta_{ab}(x, x') = sum_l (g_l^2 <h^{l-1}(x), h^{l-1}(x')> + b_l^2) <delta^l_a(x), delta^l_b(x')>,
 
-    at a cost of n1 n2 k^2 times the *number of units* instead of the number of parameters. Rows of x1 are
-    taken in blocks whose working set, by ``layerwise_bytes``, stays below ``maximum_bytes`` where one row
-    at a time can achieve that.
+    at a cost of n1 n2 k^2 times the *number of units* instead of the number of parameters; where x2 is None,
+    about half of it, by symmetry. Rows of x1 are taken in panels whose working set, by ``layerwise_bytes``,
+    stays below ``maximum_bytes`` where one row at a time can achieve that. The signals h and delta of all
+    data are held at once: ``tangent_kernel_slabs`` is for data too many for that.
+
+    Raises OutOfMemory where result and working set do not fit into what is free.
     """
     others = x1 if x2 is None else x2
-    second = jax.vmap(partial(_layer_signals, network, parameters))(others)
     rows = _rows_within(network, x1.shape[0], others.shape[0], x1.dtype, contraction, maximum_bytes)
+    needed = layerwise_bytes(network, rows, others.shape[0], x1.dtype, contraction)
+    result = _result_bytes(x1, others, network.widths[-1], contraction)
+    _require(needed + result, "take the slabs of tangent_kernel_slabs one at a time")
+    if x2 is None:
+        return _symmetric(network, contraction, rows, parameters, x1)
+    return _rectangular(network, contraction, rows, parameters, x1, x2)
 
-    def row(x: Array) -> Array:
-        first = _layer_signals(network, parameters, x)
-        return _contract(network, first, second, contraction)
 
-    return lax.map(row, x1, batch_size=rows)
+def tangent_kernel_slabs(
+    network: Network,
+    parameters: Parameters,
+    x1: Float[Array, "n1 inputs"],
+    x2: Float[Array, "n2 inputs"] | None = None,
+    *,
+    contraction: Contraction = "full",
+    rows: int = 256,
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows of ``layerwise_tangent_kernel``, some at a time, in the memory of the host.
+
+    Yields (slice of x1, slab), a slab of shape (rows, n2, k, k) or (rows, n2). Signals of ``rows`` data of x1
+    and as many of x2 exist at a time, computed anew for every pair of them. Not for use inside jit.
+
+    Raises ValueError unless ``rows`` >= 1.
+    """
+    if rows < 1:
+        raise ValueError(f"rows is {rows}; give a whole number >= 1")
+    others = x1 if x2 is None else x2
+    for start in range(0, x1.shape[0], rows):
+        taken = slice(start, min(start + rows, x1.shape[0]))
+        tiles = (
+            np.asarray(
+                layerwise_tangent_kernel(
+                    network, parameters, x1[taken], others[first : first + rows], contraction=contraction
+                )
+            )
+            for first in range(0, others.shape[0], rows)
+        )
+        yield taken, np.concatenate(list(tiles), axis=1)
 
 
 def layerwise_bytes(
     network: Network, rows: int, columns: int, dtype: DTypeLike, contraction: Contraction = "full"
 ) -> int:
-    """Predicted peak of ``layerwise_tangent_kernel`` for a block of rows, without its final result.
+    """Predicted peak of ``layerwise_tangent_kernel`` for a panel of rows, without its final result.
 
     Signals h and delta of both sides, two Gram matrices and their product.
     """
     outputs = network.widths[-1]
-    signals = sum(network.widths[:-1]) + outputs * sum(network.widths[1:])
+    # The delta of the last layer is the identity, that of the last but one a product made when needed.
+    signals = sum(network.widths[:-1]) + outputs * sum(network.widths[1:-1])
     entries = rows * columns * (outputs**2 if contraction == "full" else 1)
     return jnp.dtype(dtype).itemsize * (signals * (rows + columns) + 3 * entries)
 
 
 class _Signals(NamedTuple):
-    """Of every layer: h^{l-1}, shape (n_{l-1},), and delta^l, shape (k, n_l)."""
+    """Of n data: h^{l-1} of every layer, shape (n, n_{l-1}), and delta^l of all but the last, (n, k, n_l).
+
+    The delta of the last but one, the largest that is cheap, is kept as its factors: slopes (n, 1, n_l) and
+    weights (1, k, n_l).
+    """
 
     inputs: tuple[Array, ...]
     sensitivities: tuple[Array, ...]
+    factors: tuple[Array, Array] | None
+
+    def rows(self, start: Any, count: int) -> "_Signals":
+        taken = partial(lax.dynamic_slice_in_dim, start_index=start, slice_size=count)
+        factors = None if self.factors is None else (taken(self.factors[0]), self.factors[1])
+        return _Signals(tuple(map(taken, self.inputs)), tuple(map(taken, self.sensitivities)), factors)
+
+    def deltas(self) -> tuple[Array, ...]:
+        return (
+            self.sensitivities
+            if self.factors is None
+            else (*self.sensitivities, self.factors[0] * self.factors[1])
+        )
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _symmetric(
+    network: Network, contraction: Contraction, rows: int, parameters: Parameters, x: Array
+) -> Array:
+    """Theta(x, x): tiles on and above the diagonal, and their mirror images below it."""
+    count = x.shape[0]
+    across = count * (network.widths[-1] if contraction == "full" else 1)
+    tiles = max(-(-count // rows), min(across // _LEAST_ROWS, max(4, across // _GOOD_ROWS), _MOST_TILES), 1)
+    if tiles > _MOST_TILES:
+        return _rectangular(network, contraction, rows, parameters, x, x)
+    signals = _signals(network, parameters, x)
+    side = -(-count // tiles)
+    # Tiles of one size: the last one of a row reaches back over entries that are there already.
+    starts = [min(start, count - side) for start in range(0, count, side)]
+    pairs = np.array([(i, j) for number, i in enumerate(starts) for j in starts[number:]])
+
+    def add(result: Array, pair: Any) -> tuple[Array, None]:
+        tile = _contract(network, signals.rows(pair[0], side), signals.rows(pair[1], side), contraction)
+        rest = (0,) * (result.ndim - 2)
+        result = lax.dynamic_update_slice(result, tile, (pair[0], pair[1], *rest))
+        return lax.dynamic_update_slice(result, _mirrored(tile), (pair[1], pair[0], *rest)), None
+
+    shape = (count, count, *(2 * network.widths[-1:] if contraction == "full" else ()))
+    result = jnp.zeros(shape, x.dtype)
+    if tiles > _UNROLLED_TILES or sum(array.nbytes for array in jax.tree.leaves(signals)) > _UNROLLED_BYTES:
+        return lax.scan(add, result, pairs)[0]
+    for pair in pairs:
+        result, _ = add(result, pair)
+    return result
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _rectangular(
+    network: Network, contraction: Contraction, rows: int, parameters: Parameters, x1: Array, x2: Array
+) -> Array:
+    second = _signals(network, parameters, x2)
+
+    def panel(inputs: Array) -> Array:
+        return _contract(network, _signals(network, parameters, inputs), second, contraction)
+
+    whole = x1.shape[0] // rows * rows
+    parts = [panel(x1[whole:])] if whole < x1.shape[0] else []
+    if whole == rows:
+        parts.insert(0, panel(x1[:whole]))
+    elif whole:
+        panels = lax.map(panel, x1[:whole].reshape(-1, rows, x1.shape[1]))
+        parts.insert(0, panels.reshape(whole, *panels.shape[2:]))
+    return jnp.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def _mirrored(tile: Array) -> Array:
+    return tile.transpose(1, 0, 3, 2) if tile.ndim == 4 else tile.T
 
 
 def _derivative(
@@ -114,35 +232,81 @@ def _derivative(
     return jax.jvp(outputs, (parameters,), (direction,))[1]
 
 
-def _layer_signals(network: Network, parameters: Parameters, x: Array) -> _Signals:
-    before = preactivations(network, parameters, x)
+def _signals(network: Network, parameters: Parameters, x: Array) -> _Signals:
+    """Of all rows of x at once, so that every layer is one product of matrices."""
     inputs, slopes = [x], []
-    for z in before[:-1]:
+    for layer, values in enumerate(parameters[:-1]):
+        scale = scales(network, layer)
+        z = scale.weight_multiplier * _product(inputs[-1], values.weight.T)
+        if values.bias is not None:
+            z = z + scale.bias_multiplier * values.bias
         value, slope = jax.jvp(network.activation, (z,), (jnp.ones_like(z),))
         inputs.append(value)
         slopes.append(slope)
-    sensitivities = [jnp.eye(network.widths[-1], dtype=before[-1].dtype)]
-    for layer in range(network.depth - 1, 0, -1):
-        gain = scales(network, layer).weight_multiplier
-        back = gain * jnp.matmul(sensitivities[0], parameters[layer].weight, precision=PRECISION)
-        sensitivities.insert(0, back * slopes[layer - 1])
-    return _Signals(tuple(inputs), tuple(sensitivities))
+    if network.depth == 1:
+        return _Signals(tuple(inputs), (), None)
+    gains = [scales(network, layer).weight_multiplier for layer in range(network.depth)]
+    factors = gains[-1] * slopes[-1][:, None], parameters[-1].weight[None]
+    sensitivities: list[Array] = []
+    back = factors[0] * factors[1]
+    for layer in range(network.depth - 2, 0, -1):
+        back = _product(back, parameters[layer].weight) * (gains[layer] * slopes[layer - 1])[:, None]
+        sensitivities.insert(0, back)
+    return _Signals(tuple(inputs), tuple(sensitivities), factors)
 
 
 def _contract(network: Network, first: _Signals, second: _Signals, contraction: Contraction) -> Array:
-    """One row of the kernel: ``first`` is of one datum, ``second`` of n2."""
+    """The kernel of n1 data and n2 data, from their signals."""
+    outputs = network.widths[-1]
     total: Array | float = 0.0
-    subscripts = "au,jbu->jab" if contraction == "full" else "au,jau->j"
-    for layer in range(network.depth):
-        scale = scales(network, layer)
-        gram = jnp.matmul(second.inputs[layer], first.inputs[layer], precision=PRECISION)
-        weight = scale.weight_multiplier**2 * gram
-        if network.bias_scales[layer] is not None:
-            weight = weight + scale.bias_multiplier**2
-        deltas = first.sensitivities[layer], second.sensitivities[layer]
-        overlap = jnp.einsum(subscripts, *deltas, precision=PRECISION)
-        total = total + jnp.expand_dims(weight, tuple(range(1, overlap.ndim))) * overlap
-    return jnp.asarray(total)
+    for layer, deltas in enumerate(zip(first.deltas(), second.deltas(), strict=True)):
+        weight = _weight(network, layer, first, second)
+        if contraction == "full":
+            # As (n1, k, n2, k), the layout of the product; transposed once, at the end.
+            total = total + weight[:, None, :, None] * _tensor_product(*deltas)
+        else:
+            flat = (delta.reshape(delta.shape[0], -1) for delta in deltas)
+            total = total + weight * _gram(*flat)
+    weight = _weight(
+        network, network.depth - 1, first, second
+    )  # <delta^L_a, delta^L_b> is 1 for a = b, else 0
+    if contraction == "trace":
+        return total + outputs * weight
+    own = weight[:, None, :, None] * jnp.eye(outputs, dtype=weight.dtype)[:, None, :]
+    return jnp.transpose(total + own, (0, 2, 1, 3))
+
+
+def _weight(network: Network, layer: int, first: _Signals, second: _Signals) -> Array:
+    """g_l^2 <h^{l-1}(x), h^{l-1}(x')> + b_l^2."""
+    scale = scales(network, layer)
+    weight = scale.weight_multiplier**2 * _gram(first.inputs[layer], second.inputs[layer])
+    return weight if network.bias_scales[layer] is None else weight + scale.bias_multiplier**2
+
+
+def _tensor_product(first: Array, second: Array) -> Array:
+    """<delta_a(x), delta_b(x')> of shape (n1, k, n2, k), by one product of matrices."""
+    flat = (delta.reshape(-1, delta.shape[-1]) for delta in (first, second))
+    return _gram(*flat).reshape(*first.shape[:2], *second.shape[:2])
+
+
+def _gram(first: Array, second: Array) -> Array:
+    return _product(first, second.T)
+
+
+def _product(first: Array, second: Array) -> Array:
+    return jnp.matmul(first, second, precision=PRECISION)
+
+
+def _result_bytes(x1: Array, x2: Array, outputs: int, contraction: Contraction) -> int:
+    entries = x1.shape[0] * x2.shape[0] * (outputs**2 if contraction == "full" else 1)
+    return jnp.dtype(x1.dtype).itemsize * entries
+
+
+def _require(needed: int, instead: str) -> None:
+    """Refuse before anything is allocated what the default device cannot hold."""
+    free = free_bytes(jax.devices()[0])
+    if needed > free:
+        raise OutOfMemory(needed, free, instead)
 
 
 def _rows_within(

@@ -7,8 +7,14 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from numerics.data import sphere
+from numerics.memory import OutOfMemory
 from numerics.networks import Network, apply, initialize
-from numerics.tangents import empirical_tangent_kernel, layerwise_bytes, layerwise_tangent_kernel
+from numerics.tangents import (
+    empirical_tangent_kernel,
+    layerwise_bytes,
+    layerwise_tangent_kernel,
+    tangent_kernel_slabs,
+)
 
 FIRST, SECOND = sphere(jax.random.key(1), 5, 4), sphere(jax.random.key(2), 3, 4)
 NETWORKS = [
@@ -128,3 +134,38 @@ def test_predicted_bytes_vs_the_compiler(contraction):
     predicted = layerwise_bytes(network, 64, 64, inputs.dtype, contraction)
     # A plan, not a bound: within a factor of 2 of what the compiler allocates.
     assert predicted / 2 < compiled < 2 * predicted
+
+
+@pytest.mark.parametrize("contraction", ["full", "trace"])
+@pytest.mark.parametrize("count", [7, 40])  # one tile, and several in two ways
+def test_mirrored_tiles_vs_all_pairs(contraction, count):
+    network = Network((4, 16, 8, 10), jnp.tanh, weight_scale=1.4, bias_scale=(0.3, None, 0.2))
+    parameters = initialize(network, jax.random.key(0))
+    inputs = sphere(jax.random.key(1), count, 4)
+    kernel = partial(layerwise_tangent_kernel, network, parameters, contraction=contraction)
+    whole = kernel(inputs, inputs)
+    for limit in (2**28, layerwise_bytes(network, 7, count, inputs.dtype, contraction)):
+        symmetric = kernel(inputs, maximum_bytes=limit)
+        np.testing.assert_allclose(symmetric, whole, atol=1e-13 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 100])
+def test_slabs_make_up_the_kernel(rows):
+    network = NETWORKS[1]
+    parameters = initialize(network, jax.random.key(0))
+    whole = layerwise_tangent_kernel(network, parameters, FIRST, SECOND)
+    slabs = list(tangent_kernel_slabs(network, parameters, FIRST, SECOND, rows=rows))
+    assert [taken for taken, _ in slabs] == [slice(k, min(k + rows, 5)) for k in range(0, 5, rows)]
+    np.testing.assert_allclose(np.concatenate([slab for _, slab in slabs]), whole, atol=1e-14)
+
+
+def test_kernels_that_do_not_fit_are_refused_before_they_are_tried(monkeypatch):
+    network = NETWORKS[1]
+    parameters = initialize(network, jax.random.key(0))
+    monkeypatch.setattr("numerics.tangents.free_bytes", lambda device: 2**12)
+    with pytest.raises(OutOfMemory, match=r"needs .* are free: take the slabs of tangent_kernel_slabs"):
+        layerwise_tangent_kernel(network, parameters, jnp.ones((40, 4)))
+    with pytest.raises(OutOfMemory, match="fewer rows of x1"):
+        empirical_tangent_kernel(partial(apply, network), parameters, jnp.ones((40, 4)))
+    with pytest.raises(ValueError, match="rows is 0"):
+        next(tangent_kernel_slabs(network, parameters, FIRST, rows=0))
