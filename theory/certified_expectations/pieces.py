@@ -55,8 +55,11 @@ def pieces(functions: Sequence[Expr], variable: Symbol, radius: Rational) -> lis
     """
     cells = [(_exact(-radius), _exact(radius))]
     switches = dict.fromkeys(s for function in functions for s in _switches(function))
+    known: set[Expr] = set()
     for switch in switches:
-        cells = [part for cell in cells for part in _divided(switch, cell, variable)]
+        deciding = [function for function in _deciding(switch) if not known & {function, -function}]
+        known.update(deciding)  # their zeros are ends of cells by now; balls could not tell them apart again
+        cells = [part for cell in cells for part in _divided(deciding, cell, variable)]
         if len(cells) > _MOST_KINKS:
             raise OutsideClass(f"{functions[0]} has more than {_MOST_KINKS} kinks in [-{radius}, {radius}]")
     return [
@@ -86,9 +89,9 @@ def _deciding(node: Any) -> list[Expr]:
     return [node.args[0]]
 
 
-def _divided(node: Any, cell: tuple[Kink, Kink], variable: Symbol) -> list[tuple[Kink, Kink]]:
+def _divided(deciding: Sequence[Expr], cell: tuple[Kink, Kink], variable: Symbol) -> list[tuple[Kink, Kink]]:
     cells = [cell]
-    for function in _deciding(node):
+    for function in deciding:
         parts = []
         for low, high in cells:
             smooth = resolved(function, variable, _between(low, high))
