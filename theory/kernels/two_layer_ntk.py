@@ -2,10 +2,9 @@ r"""The tangent kernel of a two-layer network: exact mean and variance at every 
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any
 
-import sympy
 from sympy import (
     And,
     Derivative,
@@ -15,7 +14,6 @@ from sympy import (
     IndexedBase,
     Integral,
     Lt,
-    Max,
     Rational,
     Sum,
     Symbol,
@@ -24,36 +22,36 @@ from sympy import (
     symbols,
 )
 
+from theory.certified_expectations import CertifiedValues
 from theory.derivation import Derivation, Row
-from theory.errors import InputError, OutsideClass
-from theory.gaussian import (
-    PriceEquation,
-    derivative,
-    heaviside_form,
-    pair_expectation,
-    read,
-    single_expectation,
-    tangent_kernel,
-)
+from theory.gaussian import read, single_expectation
 from theory.gaussian.expectation import A, B, C
-from theory.gaussian.rows import (
-    ClosedFormDerivative,
-    DiagonalLimit,
-    DistributionalDerivative,
-    GaussianRules,
-    Independence,
-    Mean,
-    MehlerEnclosure,
-    SameFunction,
-    enclose_terms,
-)
-from theory.gaussian.special import BivariateNormalCDF
+from theory.gaussian.rows import GaussianRules, Independence, Mean
 from theory.parameters import Parameter, expression_in
 from theory.proving import Antiderivative, Citation, Consequence, Definition, Given, Identity, Induction
-from theory.statement import Domain, Hypothesis, Source, Statement
-
-Z = Symbol("z", real=True)
-RELU = Max(Z, 0)
+from theory.statement import Hypothesis, Source, Statement
+from theory.two_layer import certified, closed
+from theory.two_layer.closed import kernel as kernel  # this and the aliases below: part of this module
+from theory.two_layer.closed import slope_of as slope_of
+from theory.two_layer.terms import DOMAIN as DOMAIN
+from theory.two_layer.terms import (
+    FOURTH_MOMENT,
+    LAW,
+    LIMIT,
+    READOUT,
+    SECOND,
+    THETA,
+    UNIT,
+    UNIT_MEAN,
+    VARIANCE,
+    WIDTH,
+    Z_UNIT,
+    D,
+    S,
+)
+from theory.two_layer.terms import INSTANCE as INSTANCE
+from theory.two_layer.terms import RELU as RELU
+from theory.two_layer.terms import Z as Z
 
 PARAMETERS = (Parameter("activation", "activation, an expression in z", "max(z, 0)", expression_in("z")),)
 
@@ -78,30 +76,6 @@ HUANG_YAU = Source(
     2020,
     "Corollary 2.4",
     "arXiv:1909.08156",
-)
-
-THETA, WIDTH, VARIANCE, FOURTH = (
-    Function("Theta")(A, B, C),
-    Symbol("m", integer=True, positive=True),
-    Symbol("V_m", real=True),
-    Symbol("mu4", positive=True),
-)
-# One unit: S = s(u) s(v) and D = s'(u) s'(v) from the input weights, the readout weight, and its kernel Z.
-S, D, READOUT, Z_UNIT = symbols("S D alpha Z", real=True)
-UNIT = Eq(Z_UNIT, S + READOUT**2 * C * D)
-LIMIT = Eq(THETA, Mean(Z_UNIT))
-SECOND, FOURTH_MOMENT = Eq(Mean(READOUT**2), 1), Eq(Mean(READOUT**4), FOURTH)
-LAW = Eq(
-    WIDTH * VARIANCE, Mean(S**2) + 2 * C * Mean(S * D) + FOURTH * C**2 * Mean(D**2) - THETA**2, evaluate=False
-)
-INSTANCE = {A: Rational(9, 10), B: Rational(7, 10), C: Rational(1, 5)}
-DOMAIN = Domain(
-    {
-        A: (Rational(1, 5), Rational(9, 10)),
-        B: (Rational(1, 5), Rational(9, 10)),
-        C: (Rational(-9, 10), Rational(9, 10)),
-    },
-    (Lt(C**2, A * B),),
 )
 
 
@@ -133,48 +107,22 @@ def _applied(name: str, argument: Expr, printer: Any, power: str | None) -> str:
     return rf"{applied}^{{{power}}}" if power else applied
 
 
-class Kernel(NamedTuple):
-    """Closed forms: E[s s], E[s' s'], and Theta = E[s s] + c E[s' s']."""
-
-    dual: Expr
-    derivative: Expr
-    tangent: Expr
-
-
-def slope_of(activation: Expr) -> Expr:
-    """s' in Heaviside form.
-
-    Raises InputError for an activation that is not square integrable, whose variance law diverges, or that
-    jumps: a point mass in s' makes the tangent kernel of a finite network meaningless. Raises OutsideClass.
-    """
-    heaviside_form(activation, Z)
-    element = read(activation, Z)
-    if not element.continuous():
-        raise InputError(f"{activation} jumps: the tangent kernel needs a derivative that is a function")
-    if any(4 * term.quadratic + 1 <= 0 for term, _ in element.terms):
-        raise InputError(f"{activation} has no fourth moment under N(0, 1), which the variance law needs")
-    return derivative(activation, Z)
-
-
-@lru_cache(maxsize=64)
-def kernel(activation: Expr) -> Kernel:
-    """The closed forms for an activation. Raises as `slope_of` does."""
-    slope = slope_of(activation)
-    dual = pair_expectation(activation, activation, Z).doit()
-    moved = pair_expectation(slope, slope, Z).doit()
-    return Kernel(dual, moved, tangent_kernel(activation, Z))
-
-
-def variance_terms(activation: Expr) -> tuple[Expr, Expr, Expr]:
-    """E[s^2 s^2], E[s s' s s'] and E[s'^2 s'^2] as unevaluated expectations."""
-    slope = slope_of(activation)
-    mixed = activation * slope
-    return tuple(pair_expectation(f, f, Z) for f in (activation**2, mixed, slope**2))  # type: ignore[return-value]
-
-
 def kinked(activation: Expr) -> bool:
     """Whether s' jumps: then the kernel drifts like m^(-1/2) in training, otherwise like 1/m."""
+    if certified.outside(activation):
+        return certified.kinked(activation)
     return not read(activation, Z).derivative().continuous()
+
+
+def _form(activation: Expr) -> ModuleType:
+    """Where the rows of this activation come from: with the closed form, or certified without one."""
+    return certified if certified.outside(activation) else closed
+
+
+def _continuous(activation: Expr) -> bool:
+    if certified.outside(activation):
+        return not CertifiedValues(activation).jumps
+    return read(activation, Z).continuous()
 
 
 def statement(activation: Expr = RELU) -> Statement:
@@ -182,7 +130,7 @@ def statement(activation: Expr = RELU) -> Statement:
 
     a = |x|^2, b = |y|^2, c = x . y, so that (w . x, w . y) ~ N(0, [[a, c], [c, b]]).
     """
-    closed = kernel(activation)
+    limit = _form(activation).limit(activation)
     return Statement(
         id="kernels.two_layer_ntk",
         title="The tangent kernel of a two-layer network at every width",
@@ -202,10 +150,10 @@ def statement(activation: Expr = RELU) -> Statement:
             Hypothesis(r"$E \alpha_r = 0$, $E \alpha_r^2 = 1$, $E \alpha_r^4 = \mu_4$ (Gaussian: 3)"),
             Hypothesis(
                 r"$\sigma$ is continuous, with derivative $\sigma'$ almost everywhere and a fourth moment",
-                holds=lambda _: read(activation, Z).continuous(),
+                holds=lambda _: _continuous(activation),
             ),
         ),
-        conclusion=And(Eq(THETA, closed.tangent), LAW),
+        conclusion=And(Eq(THETA, limit), LAW),
         regime="exact",
         sources=(JACOT, CHO_SAUL),
         instance=INSTANCE,
@@ -215,18 +163,19 @@ def statement(activation: Expr = RELU) -> Statement:
 
 def derivation(activation: Expr = RELU) -> Derivation:
     """Unit by unit: gradients, mean, variance; the expectations of this activation; gradient flow."""
+    form = _form(activation)
     rows = (
         *_unit_rows(),
         *_moment_rows(),
         *_width_rows(),
         _law_row(),
         *_readout_rows(),
-        *_activation_rows(activation),
-        *_variance_rows(activation),
+        *form.activation_rows(activation),
+        *form.variance_rows(activation),
         _joint_row(activation),
         *_training_rows(activation),
     )
-    return Derivation(statement(activation), rows, _limiting_case(activation))
+    return Derivation(statement(activation), rows, form.limiting_case(activation))
 
 
 def _unit_rows() -> tuple[Row, ...]:
@@ -271,7 +220,7 @@ def _moment_rows() -> tuple[Row, ...]:
         Row(SECOND, "hypothesis on the readout weights", Given()),
         Row(FOURTH_MOMENT, "hypothesis on the readout weights", Given()),
         Row(
-            Eq(Mean(UNIT.rhs), Mean(S) + C * Mean(READOUT**2) * Mean(D)),
+            UNIT_MEAN,
             r"$\alpha$ is independent of $(S, D)$, a function of the input weights",
             layers,
         ),
@@ -327,109 +276,9 @@ def _readout_rows() -> tuple[Row, ...]:
     )
 
 
-def _activation_rows(activation: Expr) -> tuple[Row, ...]:
-    slope, closed = slope_of(activation), kernel(activation)
-    dual, moved = (pair_expectation(f, f, Z) for f in (activation, slope))
-    return (
-        *_form_row(activation),
-        Row(
-            Eq(Derivative(activation, Z), slope),
-            "its derivative, almost everywhere",
-            DistributionalDerivative(),
-        ),
-        Row(
-            Eq(dual, closed.dual, evaluate=False),
-            r"$\Sigma$ has the entries $a, c, b$; Price: $\partial_c E[\sigma \sigma] = E[\sigma' \sigma']$, "
-            r"and $E[\sigma(u)] E[\sigma(v)]$ at $c = 0$",
-            PriceEquation(),
-            DOMAIN,
-        ),
-        Row(
-            Eq(Derivative(closed.dual, C), closed.derivative),
-            "differentiating that closed form gives the derivative kernel",
-            ClosedFormDerivative(),
-            DOMAIN,
-        ),
-        Row(
-            Eq(moved, closed.derivative, evaluate=False),
-            "the derivative kernel, by Price again",
-            PriceEquation(),
-            DOMAIN,
-        ),
-        Row(
-            Eq(dual + C * moved, closed.tangent, evaluate=False),
-            "both added up",
-            GaussianRules(),
-            DOMAIN,
-        ),
-        *_conclusion_rows(activation),
-    )
-
-
-def _conclusion_rows(activation: Expr) -> tuple[Row, ...]:
-    """The limiting kernel of this activation, from the mean of one unit."""
-    dual, moved = (pair_expectation(f, f, Z) for f in (activation, slope_of(activation)))
-    closed = kernel(activation).tangent
-    means = tuple(Eq(Mean(name), value, evaluate=False) for name, value in ((S, dual), (D, moved)))
-    summed = Eq(dual + C * moved, closed, evaluate=False)
-    premises = (LIMIT, UNIT, _moment_rows()[4].relation, SECOND, *means, summed)
-    return (
-        Row(
-            means[0],
-            r"$S = \sigma(u) \sigma(v)$, and $w \sim N(0, I)$ gives $(u, v) \sim N(0, \Sigma)$",
-            Given(),
-        ),
-        Row(means[1], r"$D = \sigma'(u) \sigma'(v)$ likewise", Given()),
-        Row(Eq(THETA, closed), r"$\Theta = E S + c E D$, since $E \alpha^2 = 1$", Consequence(premises)),
-    )
-
-
-def _form_row(activation: Expr) -> tuple[Row, ...]:
-    """The activation in Heaviside form, where that differs from how it was given."""
-    steps = heaviside_form(activation, Z)
-    if steps == activation:
-        return ()
-    relation = Eq(activation, steps, evaluate=False)
-    return (Row(relation, "the activation in Heaviside form", SameFunction(Z)),)
-
-
 def _joint_row(activation: Expr) -> Row:
-    mean = Eq(THETA, kernel(activation).tangent)
+    mean = Eq(THETA, _form(activation).limit(activation))
     return Row(And(mean, LAW), "mean and variance together", Consequence((mean, LAW)))
-
-
-def _variance_rows(activation: Expr) -> tuple[Row, ...]:
-    names = ("E[S^2]", "E[S D]", "E[D^2]")
-    return tuple(
-        _variance_row(term, name) for term, name in zip(variance_terms(activation), names, strict=True)
-    )
-
-
-def _variance_row(term: Any, name: str) -> Row:
-    """Price's equation where the class reaches, otherwise a certified value at the instance."""
-    try:
-        closed = term.doit()
-    except OutsideClass:
-        return _certified_row(term, name)
-    return Row(Eq(term, closed, evaluate=False), rf"${name}$ in closed form", PriceEquation(), DOMAIN)
-
-
-def _certified_row(term: Any, name: str) -> Row:
-    here = term.subs(INSTANCE)
-    middle = Rational(str(enclose_value(here)))
-    width = Rational(1, 10**6)
-    relation = sympy.And(sympy.Gt(here, middle - width), sympy.Lt(here, middle + width))
-    reason = (
-        rf"${name}$ leaves the class (an orthant in four dimensions): its value at "
-        rf"$a = {INSTANCE[A]}$, "
-        rf"$b = {INSTANCE[B]}$, $c = {INSTANCE[C]}$"
-    )
-    return Row(relation, reason, MehlerEnclosure())
-
-
-def enclose_value(term: Any) -> float:
-    """The midpoint of the certified enclosure of an expectation at rational covariances."""
-    return round(float(enclose_terms(term, {}).mid()), 8)
 
 
 def _training_rows(activation: Expr) -> tuple[Row, ...]:
@@ -468,20 +317,4 @@ def _training_rows(activation: Expr) -> tuple[Row, ...]:
             rf"$\sigma$ {smooth}: in training the kernel moves by at most an amount of order $m^p$",
             Citation(source),
         ),
-    )
-
-
-def _limiting_case(activation: Expr) -> Row:
-    slope, closed = slope_of(activation), kernel(activation)
-    if closed.tangent.has(BivariateNormalCDF):  # terms like exp(-1/(a - c)) have no limit in the normal form
-        means = single_expectation(activation, Z, A) * single_expectation(activation, Z, B)
-        orthogonal = Eq(means, closed.tangent.subs(C, 0), evaluate=False)
-        return Row(orthogonal, r"orthogonal inputs, $c = 0$", GaussianRules(), DOMAIN)
-    single = single_expectation(activation**2, Z) + A * single_expectation(slope**2, Z)
-    value = single.doit()
-    return Row(
-        Eq(single, value, evaluate=False),
-        r"equal inputs, $y = x$: $b = a$ and $c \to a$",
-        DiagonalLimit(closed.tangent),
-        DOMAIN,
     )

@@ -19,6 +19,7 @@ from proofs_checks.profile import Profile
 from proofs_checks.two_layer_formulas import (
     COUNT,
     KERNEL,
+    KERNEL_LAW,
     MIXED,
     RATE,
     REGRESSION,
@@ -28,11 +29,17 @@ from proofs_checks.two_layer_formulas import (
     STEP,
     TARGET,
     Moment,
+    Vector,
+    certified_kernel,
+    certified_radius,
     constant_sampler,
     covariances,
     diagonal,
+    inner_products,
+    kernel_law_values,
     law_values,
     moments,
+    require_narrow,
     single_variances,
     tangent,
     tempered,
@@ -41,10 +48,9 @@ from proofs_checks.two_layer_formulas import (
 )
 from proofs_checks.two_layer_networks import KernelAtInitialization, MomentsOfOneUnit
 from proofs_checks.two_layer_training import WidthExponents
-from theory.gaussian.expectation import A, B, C
+from theory.gaussian.expectation import C
 from theory.kernels.two_layer_ntk import RELU, kinked
-
-Vector = tuple[Rational, ...]
+from theory.two_layer.certified import outside
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -110,24 +116,20 @@ def claims(profile: Profile, activation: Expr = RELU) -> tuple[Claim, ...]:
     )
 
 
-def inner_products(x: Vector, y: Vector) -> dict[Symbol, Rational]:
-    """a = |x|^2, b = |y|^2 and c = x . y."""
-
-    def product(x: Vector, y: Vector) -> Rational:
-        return sum((p * q for p, q in zip(x, y, strict=True)), Rational(0))
-
-    return {A: product(x, x), B: product(y, y), C: product(x, y)}
-
-
 def _entry(pairwise: Expr, single: Expr, x: Vector, y: Vector) -> float:
     return float(value_of(single if x == y else pairwise, inner_products(x, y)))
+
+
+def _theta(activation: Expr, x: Vector, y: Vector) -> float:
+    if outside(activation):
+        return certified_kernel(activation, KERNEL_LAW, inner_products(x, y))
+    return _entry(tangent(activation), diagonal(activation), x, y)
 
 
 @lru_cache(maxsize=16)
 def limiting_kernel(activation: Expr) -> tuple[tuple[float, ...], ...]:
     """Theta on all pairs of the training inputs."""
-    pairwise, single = tangent(activation), diagonal(activation)
-    return tuple(tuple(_entry(pairwise, single, x, y) for y in INPUTS) for x in INPUTS)
+    return tuple(tuple(_theta(activation, x, y) for y in INPUTS) for x in INPUTS)
 
 
 def _on_pairs(pairwise: Expr, single: Expr, pairs: Pairs) -> tuple[float, ...]:
@@ -138,7 +140,7 @@ def _on_pairs(pairwise: Expr, single: Expr, pairs: Pairs) -> tuple[float, ...]:
 @lru_cache(maxsize=64)
 def centers(activation: Expr, pairs: Pairs) -> tuple[float, ...]:
     """Theta on pairs of points."""
-    return _on_pairs(tangent(activation), diagonal(activation), pairs)
+    return tuple(_theta(activation, POINTS[i], POINTS[j]) for i, j in pairs)
 
 
 def mean_pairs(activation: Expr) -> Pairs:
@@ -208,12 +210,17 @@ def _at_initialization(
 
 def _mean(profile: Profile, activation: Expr) -> Claim:
     claim, pairs = _mean_claim(profile, activation), mean_pairs(activation)
+    forms = _law_of_mean if outside(activation) else _forms_of_mean
+    return replace(claim, closed_forms=forms(claim, activation, pairs))
+
+
+def _forms_of_mean(claim: Claim, activation: Expr, pairs: Pairs) -> tuple[ClosedForm, ...]:
     pairwise, single = tangent(activation), diagonal(activation)
 
     def restate(different: Expr, equal: Expr) -> Claim:
         return _predicting(claim, _on_pairs(different, equal, pairs))
 
-    forms = (
+    return (
         ClosedForm("limiting kernel", pairwise, covariances(activation), partial(restate, equal=single)),
         ClosedForm(
             "limiting kernel of equal inputs",
@@ -222,13 +229,25 @@ def _mean(profile: Profile, activation: Expr) -> Claim:
             partial(restate, pairwise),
         ),
     )
-    return replace(claim, closed_forms=forms)
+
+
+def _law_of_mean(claim: Claim, activation: Expr, pairs: Pairs) -> tuple[ClosedForm, ...]:
+    """Where there is no closed form: what the certified E[S] and E[D] are combined to."""
+    points = tuple(inner_products(POINTS[i], POINTS[j]) for i, j in pairs)
+
+    def restate(law: Expr) -> Claim:
+        return _predicting(claim, tuple(certified_kernel(activation, law, point) for point in points))
+
+    return (ClosedForm("limiting kernel", KERNEL_LAW, kernel_law_values(), restate),)
 
 
 def _mean_claim(profile: Profile, activation: Expr) -> Claim:
     pairs = mean_pairs(activation)
     predicted = centers(activation, pairs)
     resolution = tuple(_finer(profile, _mean_resolution(activation, pair)) for pair in pairs)
+    if outside(activation):
+        places = (inner_products(POINTS[i], POINTS[j]) for i, j in pairs)
+        require_narrow((certified_radius(activation, place) for place in places), resolution)
     return Claim(
         "mean at initialization",
         r"$E \Theta_m = E[\sigma \sigma] + x \cdot y E[\sigma' \sigma']$ at finite width, exactly",
@@ -323,10 +342,17 @@ def _moments(profile: Profile, activation: Expr) -> Claim:
     random = tuple(moment for moment in moments(activation) if not moment.constant)
     values = moment_values(activation)
     entries = tuple((POWERS[one.symbol], pair) for one in random for pair in moment_pairs(activation, one))
+    resolution = tuple(_finer(profile, value) for value in _moment_resolution(values, random))
+    places = (
+        (one, inner_products(*(POINTS[k] for k in p)))
+        for one in random
+        for p in moment_pairs(activation, one)
+    )
+    require_narrow((one.radius(place) for one, place in places), resolution)
     point = Point(
         {"inputs": _floats(POINTS), "entries": entries, "units": UNITS},
         tuple(value for moment in random for value in values[moment.symbol]),
-        resolution=tuple(_finer(profile, value) for value in _moment_resolution(values, random)),
+        resolution=resolution,
     )
     claim = Claim(
         "moments of one unit",
