@@ -9,6 +9,7 @@ import pytest
 import sympy
 from sympy import Eq, Symbol, symbols
 
+from proofs_checks import verify
 from proofs_checks.claims.kernels import two_layer_ntk as trial
 from proofs_checks.engine import Remembering
 from proofs_checks.insertion import value_of
@@ -18,16 +19,20 @@ from proofs_checks.profile import Profile
 from proofs_checks.store import open_store
 from proofs_checks.two_layer_formulas import (
     COUNT,
+    DUAL,
+    MOVED,
     RATE,
     REGRESSION,
     START,
     STEP,
     TARGET,
+    require_narrow,
     tempered,
     variance_law,
 )
 from proofs_checks.two_layer_networks import KernelAtInitialization, MomentsOfOneUnit
 from proofs_checks.two_layer_training import WidthExponents, _drift
+from theory import balls
 from theory.errors import InputError
 from theory.gaussian import pair_expectation, read
 from theory.gaussian.evaluation import expected_value, quadrature
@@ -295,3 +300,64 @@ def test_certified_and_plain_quadrature_agree_outside_the_class():
     a, b, c = trial.inner_products(*trial.POINTS[:2]).values()
     plain = quadrature(read(f, Z), read(f, Z), a, b, c)
     assert expected_value(pair_expectation(f, f, Z), a, b, c) == pytest.approx(plain, abs=2e-7)
+
+
+needs_balls = pytest.mark.skipif(not balls.available(), reason="certified values need python-flint")
+
+
+def gauss_hermite(f, point):
+    """E[f(u) f(v)] with 120 nodes in each of two independent normal variables; v = (c/a) u if c^2 = a b."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    a, b, c = (float(point[symbol]) for symbol in (A, B, C))
+    u = np.sqrt(a) * nodes[:, None]
+    v = c / a * u + np.sqrt(max(b - c**2 / a, 0.0)) * nodes
+    return float(weights @ (f(u) * f(v)) @ weights / weights.sum() ** 2)
+
+
+def tanh_slope(x):
+    return 1 - np.tanh(x) ** 2
+
+
+@needs_balls
+def test_certified_predictions_are_what_gauss_and_hermite_find():
+    f, slope, text = np.tanh, tanh_slope, "tanh(z)"
+    (mean,) = claim_named("mean at initialization", text).grid
+    points = [trial.inner_products(trial.POINTS[i], trial.POINTS[j]) for i, j in mean.parameters["pairs"]]
+    kernel = [gauss_hermite(f, p) + float(p[C]) * gauss_hermite(slope, p) for p in points]
+    assert mean.predicted == pytest.approx(kernel, rel=1e-7)
+    (moments,) = claim_named("moments of one unit", text).grid
+    entries = [
+        gauss_hermite(lambda x, p=p, q=q: f(x) ** p * slope(x) ** q, points[trial.PAIRS.index(pair)])
+        for (p, q), pair in moments.parameters["entries"]
+    ]
+    assert moments.predicted == pytest.approx(entries, rel=1e-7)
+    (square, mixed, slopes), pairs = np.reshape(entries, (3, -1)), len(trial.PAIRS)
+    c = np.array([float(point[C]) for point in points[:pairs]])
+    law = square + 2 * c * mixed + 3 * c**2 * slopes - np.square(kernel[:pairs])
+    assert claim_named("variance at initialization", text).grid[0].predicted == pytest.approx(law, rel=1e-6)
+
+
+@needs_balls
+def test_tanh_is_judged_as_expected():
+    report = verify(THEOREM, activation="tanh(z)", profile="quick", seed=2)
+    report.raise_if_unexpected()
+    assert sorted(claim.verdict for claim in report.claims) == ["refuted"] * 3 + ["supported"] * 4
+
+
+@needs_balls
+def test_errors_of_the_kernel_law_displace_every_prediction_of_tanh():
+    """By more than the resolution, so that the judge can refute them."""
+    claim = claim_named("mean at initialization", "tanh(z)")
+    (form,), (point,) = claim.closed_forms, claim.grid
+    assert form.expression == DUAL + C * MOVED
+    assert form.restate(form.expression).grid == claim.grid
+    for wrong in (DUAL, C * MOVED, DUAL - C * MOVED, DUAL + MOVED):
+        moved = np.abs(np.subtract(form.restate(wrong).grid[0].predicted, point.predicted))
+        assert np.all(moved > np.asarray(point.resolution))
+
+
+def test_wide_certified_values_are_refused():
+    require_narrow((1e-5, 0.0), (0.02, 0.03))
+    for radius in (1e-3, float("nan")):
+        with pytest.raises(InputError, match="not small beside the resolution"):
+            require_narrow((radius,), (0.02,))
