@@ -21,13 +21,13 @@ def gaussian_mean(function: Callable[[Array], Any], variance: Float[Array, "*sha
     either side of 0 and vary on the scale of a standard deviation, such as tanh for variances up to 10;
     kinks elsewhere cost accuracy.
     """
-    nodes, weights = _rule()
+    nodes, weights = normal_rule()
     values = function(jnp.sqrt(variance)[..., None] * jnp.asarray(nodes))
     return jax.tree.map(lambda value: jnp.sum(value * jnp.asarray(weights), axis=-1), values)
 
 
-def _rule() -> tuple[np.ndarray, np.ndarray]:
-    """Nodes, and weights that contain the normal density."""
+def normal_rule() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes z and weights with sum_k w_k f(z_k) = E f(z) for standard normal z."""
     base, weights = np.polynomial.legendre.leggauss(_NODES)
     edges = np.asarray(_EDGES)
     middles, halves = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
