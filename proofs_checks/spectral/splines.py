@@ -63,22 +63,25 @@ def kernel_forms(
     key: Array,
     *,
     points: Sequence[float],
-    forms: Mapping[Which, tuple[Rows, Rows]],
+    readouts: tuple[Rows, Rows],
+    knots: tuple[Rows, Rows],
     half_width: float,
     width: int,
     networks: int,
 ) -> Array:
     """u_k^T K_m v_k for the kernel matrix K_m of the points and rows u_k, v_k, mean over networks.
 
-    ``forms`` gives the rows u and the rows v for the kernel of the readout weights and for that of the knots.
+    ``readouts`` gives the rows u and the rows v for the kernel of the readout weights, ``knots`` for that of
+    the knots.
     """
     network = build(RELU, 1, width, True)
     inputs = jnp.asarray(points)
+    forms: tuple[tuple[Which, tuple[Rows, Rows]], ...] = (("readouts", readouts), ("knots", knots))
 
     def one(uniform: Array) -> Array:
         start = network_from(uniform, half_width)
         found = []
-        for which, (left, right) in forms.items():
+        for which, (left, right) in forms:
             _, pull = jax.vjp(partial(_outputs, network, start, which, inputs), _trained(start, which))
             (gradients,) = jax.vmap(pull)(jnp.concatenate([jnp.asarray(left), jnp.asarray(right)]))
             before, after = jnp.split(gradients.reshape(2 * len(left), -1), 2)
@@ -169,8 +172,10 @@ def trained_networks(
         return outputs(where, final.parameters) / amplitude
 
     def one(uniform: Array) -> Array:
-        halves = [fitted(network_from(part, half_width)) for part in jnp.split(uniform, 2, axis=1)]
-        return 2 * fitted(network_from(uniform, half_width)) - (halves[0] + halves[1]) / 2
+        halves = jax.vmap(lambda part: fitted(network_from(part, half_width)))(
+            jnp.stack(jnp.split(uniform, 2, axis=1))
+        )
+        return 2 * fitted(network_from(uniform, half_width)) - halves.mean(axis=0)
 
     found = jax.lax.map(one, draws(key, networks, 2 * width)).mean(axis=0)
     return jnp.asarray(rows) @ found

@@ -2,9 +2,10 @@ r"""The linear frequency principle in one dimension: cubic splines from readouts
 
 from __future__ import annotations
 
-from sympy import And, Eq, Ge, Le, Rational
+from sympy import And, Eq, Ge, Le, Rational, S
 
 from theory.derivation import Derivation, Row
+from theory.parameters import Parameter, positive_rational
 from theory.proving import Identity
 from theory.spectral.splines import (
     ENDS,
@@ -24,6 +25,8 @@ from theory.spectral.splines import (
 )
 from theory.statement import Hypothesis, Source, Statement
 
+PARAMETERS = (Parameter("half_width", "B, the knots are uniform on [-B, B]", "1", positive_rational()),)
+
 LUO = Source(
     "T. Luo, Z. Ma, Z.-Q. J. Xu and Y. Zhang",
     "On the exact computation of linear frequency principle dynamics and its generalization",
@@ -38,7 +41,7 @@ ZHANG = Source(
 )
 
 
-def statement() -> Statement:
+def statement(half_width: Rational = S.One) -> Statement:
     r"""f(x) = m^(-1/2) sum_r a_r rho(s_r (x - l_r)) with knots l_r uniform on [-B, B] and signs s_r."""
     return Statement(
         id="kernels.linear_frequency_principle",
@@ -47,9 +50,9 @@ def statement() -> Statement:
             r"A wide network $f(x) = m^{-1/2} \sum_r a_r \rho(s_r (x - l_r))$ of ReLU units with random "
             r"knots, trained from $f = 0$, fits by $\sum_i c_i K(x, x_i)$. If the readout weights are "
             r"trained, this is a cubic spline with knots at the data and conditions at the ends that $B$ "
-            r"enters; if the knots or biases are, a polygon. The kernels multiply a wave of frequency $\omega$ by "
-            r"$1/(2 B \omega^4)$ and $1/(2 B \omega^2)$, up to a polynomial of the ends: low frequencies "
-            r"first. Training both adds the two."
+            r"enters; if the knots or biases are, a polygon. The kernels multiply a wave of frequency "
+            r"$\omega$ by $1/(2 B \omega^4)$ and $1/(2 B \omega^2)$, up to a polynomial of the ends: low "
+            r"frequencies first. Training both adds the two."
         ),
         hypotheses=(
             Hypothesis(
@@ -66,16 +69,16 @@ def statement() -> Statement:
         conclusion=And(*KERNELS, *JUMPS, *ENDS, *WAVES, SINES),
         regime="exact",
         sources=(LUO, ZHANG),
-        instance={X: Rational(-1, 2), GAP: Rational(3, 4), HALF: 1},
+        instance={X: -half_width / 2, GAP: 3 * half_width / 4, HALF: half_width},
     )
 
 
-def derivation() -> Derivation:
-    """Kernels, splines, ends, the natural spline, waves."""
+def derivation(half_width: Rational = S.One) -> Derivation:
+    """Kernels, splines, ends, the natural spline, waves: for every B; measured at this one."""
     rows = (*kernel_rows(), *spline_rows(), *natural_rows(), *wave_rows())
     at_zero = Row(
         Eq(READOUTS.subs({X: 0, Y: 0}), HALF**2 / 6, evaluate=False),
         r"at $x = y = 0$ a unit is $|l|$ with probability 1/2: $E l^2 / 2 = B^2 / 6$",
         Identity(),
     )
-    return Derivation(statement(), rows, at_zero)
+    return Derivation(statement(half_width), rows, at_zero)

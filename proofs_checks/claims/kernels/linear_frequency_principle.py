@@ -26,10 +26,7 @@ from proofs_checks.spectral.splines import (
     mode_numbers,
     trained_networks,
 )
-from theory.parameters import Parameter, positive_rational
 from theory.spectral.splines import EIGENVALUE, HALF, KNOTS, MODE, READOUTS, X, Y
-
-PARAMETERS = (Parameter("half_width", "B, the knots are uniform on [-B, B]", "1", positive_rational()),)
 
 FORMS: dict[Which, Expr] = {"readouts": READOUTS, "knots": KNOTS}
 # In units of B. Generic pairs with x on either side of y, and one that is equal.
@@ -106,7 +103,7 @@ def _sines(points: int) -> tuple[Values, Values]:
     return grid, np.sin(np.outer(np.asarray(MODES) + 0.5, np.pi * grid))
 
 
-def _rows() -> tuple[tuple[float, ...], dict[Which, tuple[Rows, Rows]]]:
+def _rows() -> tuple[tuple[float, ...], dict[str, tuple[Rows, Rows]]]:
     """Places, and rows that give K at pairs of them and, for the knots, u^T K u / (n |u|^2) of sines u."""
     grid, waves = _sines(MODE_POINTS)
     unit = np.eye(len(PLACES), len(PLACES) + MODE_POINTS)
@@ -138,7 +135,7 @@ def _kernels(
     point = Point(
         {
             "points": points,
-            "forms": forms,
+            **forms,
             "half_width": float(half_width),
             "width": KERNEL_WIDTH,
             "networks": KERNEL_NETWORKS,
