@@ -162,11 +162,11 @@ def _certified_row(term: Expr, name: str) -> Row:
 
 
 def limiting_case(activation: Expr) -> Row:
-    """Orthogonal inputs: the double integral is the product of two single ones."""
-    dual, _ = kernel_terms(activation)
-    means = single_expectation(activation, Z, A) * single_expectation(activation, Z, B)
+    """Equal inputs: the kernel is an expectation in one variable."""
+    single = single_expectation(activation**2, Z) + A * single_expectation(slope_of(activation) ** 2, Z)
     reason = (
-        r"orthogonal inputs, $c = 0$: $u$ and $v$ are independent, so that "
-        rf"$\Theta = E[\sigma(u)] E[\sigma(v)]$; at $a = {INSTANCE[A]}$, $b = {INSTANCE[B]}$ the two agree"
+        r"equal inputs, $y = x$: for $b = c = a$ the limiting kernel is "
+        rf"$E[\sigma(u)^2] + a E[\sigma'(u)^2]$, at $a = {INSTANCE[A]}$"
     )
-    return Row(interval((dual.subs(C, 0) - means).subs(INSTANCE), 0), reason, CertifiedQuadrature())
+    pair = limit(activation).subs({B: A, C: A})
+    return Row(interval((pair - single).subs(INSTANCE), 0), reason, CertifiedQuadrature())
