@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import mpmath
-from sympy import Basic, Derivative, Eq, Expr, Ge, Gt, Le, Lt, Rational, S, Subs, Symbol
+from sympy import And, Basic, Derivative, Eq, Expr, Ge, Gt, Le, Lt, Rational, S, Subs, Symbol
 from sympy.core.function import AppliedUndef, Function
 from sympy.logic.boolalg import BooleanFunction
 from sympy.matrices.expressions.matexpr import MatrixExpr
@@ -38,6 +38,8 @@ def still_true(row: Row, planted: Basic, domain: Domain | None, seed: str) -> st
     try:
         if isinstance(row.method, MatrixWords):
             return _at_instances(planted, row.method.instance, random)
+        if isinstance(planted, And) and _follows(planted, row.relation, where, random):
+            return "it gives something away, but follows from the row"
         if isinstance(planted, BooleanFunction):
             return _in_all_cases(planted, where, random)
         if _same(planted, row.relation, where, random):
@@ -92,7 +94,10 @@ def _same(planted: Basic, original: Basic, where: Domain, random: Random) -> boo
 
 
 def _follows(planted: Basic, original: Basic, where: Domain, random: Random) -> bool:
-    """Whether the larger side only grew and the smaller only shrank, at all points."""
+    """Whether the larger side only grew and the smaller only shrank, at all points; in every part."""
+    if isinstance(planted, And) and isinstance(original, And):
+        known = original.args
+        return all(p in known or any(_follows(p, o, where, random) for o in known) for p in planted.args)
     if not (isinstance(planted, _ORDERS) and isinstance(original, _ORDERS)):
         return False
     if isinstance(planted, (Lt, Gt)) and not isinstance(original, (Lt, Gt)):

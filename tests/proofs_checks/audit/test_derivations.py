@@ -1,7 +1,7 @@
 """The audit of derivations: it exposes rows that accept anything, and tells needed hypotheses from others."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import pytest
@@ -97,6 +97,11 @@ def test_a_bound_that_gives_something_away_is_still_true():
     assert "follows from the row" in still_true(row, Le(sin(x), Rational(19, 10)), None, "0")
     assert still_true(row, Le(sin(x), Rational(8, 10)), None, "0") == ""
     assert "says the same" in still_true(row, Le(sin(x) + x - x, Rational(9, 10)), None, "0")
+    low, high = sp.Gt(sin(x), Rational(1, 10)), sp.Lt(sin(x), Rational(9, 10))
+    both = replace(row, relation=sp.And(low, high))
+    wider = sp.And(low, Le(sin(x), Rational(19, 10)))
+    assert "follows from the row" in still_true(both, wider, None, "0")
+    assert still_true(both, sp.And(low, sp.Lt(sin(x), Rational(8, 10))), None, "0") == ""
     identity = Row(SQUARE, "expanded", Identity())
     assert "30 digits" in still_true(identity, Eq((x + 1) ** 2 + 1, x**2 + 2 * x + 2), None, "0")
     assert still_true(identity, Eq((x + 1) ** 2, x**2 + 2 * x + 1 + Rational(1, 10**20)), None, "0") == ""
