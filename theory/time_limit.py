@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import io
 import os
 import pickle  # only for the pipe to our own child: no file and no other process ever writes to it
 import selectors
@@ -22,6 +23,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, BinaryIO, TypeVar
+
+from sympy.core.relational import Relational
 
 from theory.errors import InputError
 
@@ -56,7 +59,7 @@ def run_with_time_limit(function: Callable[..., Result], *arguments: Any, second
         raise InputError(
             f"{function!r} is defined in the main script: move it to a module that can be imported"
         )
-    request = pickle.dumps((function, arguments))
+    request = _packed((function, arguments))
     with _lock:
         child = _running_child()
         try:
@@ -189,6 +192,23 @@ def _close(pipe: Any) -> None:
         pipe.close()
 
 
+class _Pickler(pickle.Pickler):
+    """Packs relations as they are written: SymPy would evaluate them, and integrals in them, on arrival."""
+
+    def reducer_override(self, value: Any) -> Any:
+        return (_as_written, (type(value), *value.args)) if isinstance(value, Relational) else NotImplemented
+
+
+def _as_written(kind: type[Relational], *sides: Any) -> Any:
+    return kind(*sides, evaluate=False)  # type: ignore[misc]  # SymPy leaves the constructor untyped
+
+
+def _packed(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    _Pickler(buffer).dump(value)
+    return buffer.getvalue()
+
+
 def _send(pipe: BinaryIO | Any, message: bytes) -> None:
     pipe.write(_HEADER.pack(len(message)) + message)
     pipe.flush()
@@ -210,7 +230,7 @@ def serve() -> None:
 def _answer(request: bytes) -> bytes:
     try:
         function, arguments = pickle.loads(request)
-        return pickle.dumps((True, function(*arguments)))
+        return _packed((True, function(*arguments)))
     except Exception as error:
         error.add_note("In the child process:\n" + traceback.format_exc())
         return _picklable(error)

@@ -45,6 +45,17 @@ def test_result_and_symbols_survive_the_pipe():
     assert run_with_time_limit(sympy.diff, real * sin(x), x, seconds=30) == real * sympy.cos(x)
 
 
+def echoed(value):
+    return value
+
+
+def test_relations_arrive_as_they_were_written():
+    integral = sympy.Integral(sin(x), (x, 0, 1))
+    for relation in (sympy.Eq(integral, integral, evaluate=False), sympy.Lt(1, 0, evaluate=False)):
+        arrived = run_with_time_limit(echoed, relation, seconds=30)
+        assert (type(arrived), arrived.args) == (type(relation), relation.args)
+
+
 def test_hanging_integral_is_cut_off_and_the_next_call_works():
     a, b, c = sympy.symbols("a b c", positive=True)
     density = exp(-(a * x**2 + c * x * Symbol("y", real=True)) / b) * sympy.Max(0, x) * sympy.erf(x * c)

@@ -71,7 +71,9 @@ def silent_rows(activation: Expr, variable: Symbol) -> tuple[Row, ...]:
     slope = odd_slope(activation, variable)
     if slope is None:
         return ()
-    linear = cos(pi * ANGLE) * cos((2 * HALF + 1) * pi * ANGLE)
+    # In degrees: in units of pi the integral is 0 between any two integers, and no error in the limits shows.
+    turn = pi * ANGLE / 180
+    linear = cos(turn) * cos((2 * HALF + 1) * turn)
     return (
         Row(
             Eq(activation - activation.subs(variable, -variable), slope * variable, evaluate=False),
@@ -79,8 +81,8 @@ def silent_rows(activation: Expr, variable: Symbol) -> tuple[Row, ...]:
             SameFunction(variable),
         ),
         Row(
-            Eq(Integral(linear, (ANGLE, 0, 2)), 0, evaluate=False),
-            "a linear function has no odd mode from 3 on",
+            Eq(Integral(linear, (ANGLE, 0, 360)), 0, evaluate=False),
+            "a linear function has no odd mode from 3 on ($s$ in degrees)",
             Antiderivative(primitive(linear)),
         ),
         Row(

@@ -39,8 +39,10 @@ from theory.spectral.training import odd_slope
 GRID, WIDTH, NETWORKS = 32, 64, 32
 LOW, ODD_MODES = (0, 1, 2, 3, 4), (3, 5)
 SPHERES, SPHERE_MODES, NODES = (3,), (2, 4), 16
-# Eigenvalues below this share of the largest one need more steps of training than the quick profile has.
+# A floor for the resolution of eigenvalues that are small beside the largest.
 SMALLEST = 0.02
+# A mode is trained if its eigenvalue has this share of the largest one: the number of steps is the inverse.
+TRAINED_SHARE, LONG_TRAINED_SHARE = 0.05, 0.02  # in the quick profile, and in longer ones
 TRAINING_GRID, PAIRS, TRAINED = 16, 256, 8
 STEP_SHARE, LEFT = (
     0.6,
@@ -204,10 +206,11 @@ def _sphere(profile_: Profile) -> Claim:
     return replace(claim, closed_forms=(form,))
 
 
-def _training_setting(activation: Expr) -> tuple[dict[str, object], tuple[float, ...]]:
+def _training_setting(profile_: Profile, activation: Expr) -> tuple[dict[str, object], tuple[float, ...]]:
     """Setting of the trained networks, and the eigenvalues of the modes that are measured."""
     every = grid_eigenvalues(profile(activation), TRAINING_GRID, LOW)
-    kept = tuple(k for k, value in zip(LOW, every, strict=True) if value >= SMALLEST * max(every))
+    share = LONG_TRAINED_SHARE if profile_.factor > 1 else TRAINED_SHARE
+    kept = tuple(k for k, value in zip(LOW, every, strict=True) if value >= share * max(every))
     rates = grid_eigenvalues(profile(activation), TRAINING_GRID, kept)
     step = STEP_SHARE / max(every)
     steps = tuple(max(1, round(log(LEFT) / log(1 - step * rate))) for rate in rates)
@@ -234,7 +237,7 @@ def _left(formula: Expr, setting: dict[str, object], rates: tuple[float, ...]) -
 
 
 def _decay(profile_: Profile, activation: Expr) -> Claim:
-    setting, rates = _training_setting(activation)
+    setting, rates = _training_setting(profile_, activation)
     predicted = _left(DECAY, setting, rates)
     claim = Claim(
         "decay of modes in training",
@@ -253,7 +256,7 @@ def _decay(profile_: Profile, activation: Expr) -> Claim:
 
 def _permuted(profile_: Profile, activation: Expr) -> Claim:
     claim = _decay(profile_, activation)
-    setting, rates = _training_setting(activation)
+    setting, rates = _training_setting(profile_, activation)
     wrong = _left(DECAY, setting, rates[::-1])
     return replace(
         _predicting(claim, wrong),
