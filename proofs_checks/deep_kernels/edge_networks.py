@@ -6,10 +6,9 @@ share it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,27 +18,12 @@ from sympy import Expr
 
 from numerics.collapsed_networks import next_covariance, preactivations_from, with_tangents
 from numerics.networks import Network, parameter_count, parameters_from, preactivations
-from proofs_checks.two_layer_networks import lowered, normal_draws
+from proofs_checks.deep_kernels.draws import Program, in_chunks, over_draws
+from proofs_checks.two_layer_networks import lowered
 
 DIMENSION = 3
-CHUNK = 16  # keys of one call: any number of seeds is served by one program
 # Columns of a deep network: two inputs, and a tangent at the second.
 OWNERS = (None, None, 1)
-
-Program = Callable[..., jax.Array]
-
-
-def in_chunks(program: Program, keys: jax.Array, *data: Any) -> NDArray[np.float64]:
-    """program(CHUNK keys, *data) over all keys, the last chunk filled up with spare ones."""
-    count, arrays = keys.shape[0], [jnp.asarray(one, float) for one in data]
-    places = np.arange(-(-count // CHUNK) * CHUNK).reshape(-1, CHUNK) % count
-    found = [np.asarray(program(keys[jnp.asarray(rows)], *arrays)) for rows in places]
-    return np.concatenate(found)[:count]
-
-
-def over_keys(one: Callable[..., jax.Array]) -> Program:
-    """The jitted program that maps ``one(key, *data)`` over keys, one after the other."""
-    return jax.jit(lambda keys, *data: jax.lax.map(lambda key: one(key, *data), keys))
 
 
 @dataclass(frozen=True)
@@ -65,21 +49,27 @@ class OneHiddenLayer:
         networks: int,
         entries: Sequence[int],
     ) -> NDArray[np.float64]:
-        return in_chunks(_one_layer(self.activation, width, networks), keys, a, b, rho)[:, list(entries)]
+        size = networks * parameter_count(_two_layers(self.activation, width))
+        program = _one_layer(self.activation, width, networks)
+        return np.asarray(in_chunks(program, keys, size, a, b, rho)[:, list(entries)])
+
+
+def _two_layers(activation: Expr, width: int) -> Network:
+    return Network((DIMENSION, width, width), lowered(activation))
 
 
 @lru_cache(maxsize=32)
 def _one_layer(activation: Expr, width: int, networks: int) -> Program:
-    network = Network((DIMENSION, width, width), lowered(activation))
+    network = _two_layers(activation, width)
 
-    def one(key: jax.Array, a: jax.Array, b: jax.Array, rho: jax.Array) -> jax.Array:
+    def one(draws: jax.Array, a: jax.Array, b: jax.Array, rho: jax.Array) -> jax.Array:
         inputs = _inputs(a, b, rho)
-        draws = normal_draws(key, (networks, parameter_count(network)))
-        products = jax.vmap(lambda draw: _products(network, draw, inputs))(draws)
+        rows = draws.reshape(networks, -1)
+        products = jax.vmap(lambda draw: _products(network, draw, inputs))(rows)
         scale = jnp.stack([jnp.ones_like(a), b, jnp.ones_like(a), jnp.sqrt(a * b * (1 - rho**2))])
         return products.mean(axis=0) / scale
 
-    return over_keys(one)
+    return over_draws(one)
 
 
 def _products(network: Network, draws: jax.Array, inputs: jax.Array) -> jax.Array:
@@ -125,9 +115,10 @@ class ThroughDepth:
         bias_variance: float,
     ) -> NDArray[np.float64]:
         program = _through_depth(self.activation, width, depth, networks)
-        covariances = in_chunks(program, keys, first, weight_variance, bias_variance)
+        size = 3 * networks * width * depth * len(OWNERS)
+        covariances = in_chunks(program, keys, size, first, weight_variance, bias_variance)
         rows, columns = np.asarray(entries).T
-        return covariances[:, rows, columns]
+        return np.asarray(covariances[:, rows, columns])
 
 
 @lru_cache(maxsize=32)
@@ -145,10 +136,9 @@ def _through_depth(activation: Expr, width: int, depth: int, networks: int) -> P
         shape = (networks, width * depth, len(OWNERS))
         return jax.vmap(last)(draws.reshape(shape)).mean(axis=0)
 
-    def one(key: jax.Array, first: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
+    def one(draws: jax.Array, first: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
         size = networks * width * depth * len(OWNERS)
-        draws = normal_draws(key, (3 * size,))
         wide = mean(draws[size:], 2 * width, first, weight, bias)
         return 2 * wide - mean(draws[:size], width, first, weight, bias)
 
-    return over_keys(one)
+    return over_draws(one)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import pairwise
 from math import prod, sqrt
 from typing import Any, Literal, TypeAlias
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
-from numerics.ensembles import map_seeds
 from numerics.networks import Layer, Network, Parameters, apply, preactivations, scales
 from numerics.tangents import layerwise_tangent_kernel
+from proofs_checks.deep_kernels.draws import Program, in_chunks, over_draws
 from proofs_checks.lowering import lower
 from theory.gaussian.expectation import A, B, C
 
@@ -48,18 +48,23 @@ def network_of(
     )
 
 
-def normals(key: jax.Array, count: int, *shapes: Sequence[int], biases: bool) -> tuple[Draws, ...]:
-    """Standard normal draws for the layers of ``count`` networks of each of the given widths.
+def draws_of(count: int, *shapes: Sequence[int], biases: bool) -> int:
+    """How many draws ``normals`` needs for ``count`` networks of each of the given widths."""
+    return count * sum(prod(size) for network in _sizes(shapes, biases) for size in network)
 
-    One call for all: threefry compiles slowly.
-    """
-    sizes = [[(out, fan_in + biases) for fan_in, out in pairwise(widths)] for widths in shapes]
+
+def normals(flat: jax.Array, count: int, *shapes: Sequence[int], biases: bool) -> tuple[Draws, ...]:
+    """The layers of ``count`` networks of each of the given widths, from flat standard normal draws."""
+    sizes = _sizes(shapes, biases)
     lengths = [prod(size) for network in sizes for size in network]
-    flat = jax.random.normal(key, (count * sum(lengths),)).reshape(count, sum(lengths))
-    parts = iter(jnp.split(flat, np.cumsum(lengths)[:-1], axis=1))
+    parts = iter(jnp.split(flat.reshape(count, -1), np.cumsum(lengths)[:-1], axis=1))
     return tuple(
         tuple(_layer(next(parts).reshape(count, *size), biases) for size in network) for network in sizes
     )
+
+
+def _sizes(shapes: Sequence[Sequence[int]], biases: bool) -> list[list[tuple[int, int]]]:
+    return [[(out, fan_in + biases) for fan_in, out in pairwise(widths)] for widths in shapes]
 
 
 def _layer(draws: jax.Array, biases: bool) -> Layer:
@@ -122,36 +127,74 @@ def _covariance(network: Network, signals: jax.Array) -> jax.Array:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What a compiled program is made for: networks of some widths, their number, inputs and variances."""
+
+    activation: Expr
+    kind: Kind
+    inputs: tuple[tuple[float, ...], ...]
+    shapes: tuple[tuple[int, ...], ...]
+    networks: int
+    weight_variance: float
+    bias_variance: float
+    parametrization: Any = "ntk"
+
+    @property
+    def biases(self) -> bool:
+        return self.bias_variance > 0
+
+    @property
+    def draws(self) -> int:
+        """Standard normal draws for a block of networks of all shapes."""
+        return draws_of(self.networks, *self.shapes, biases=self.biases)
+
+    def normals(self, flat: jax.Array) -> tuple[Draws, ...]:
+        """The draws of the layers of the networks of each shape."""
+        return normals(flat, self.networks, *self.shapes, biases=self.biases)
+
+    def network(self, shape: Sequence[int]) -> Network:
+        return network_of(
+            self.activation, shape, self.weight_variance, self.bias_variance, self.parametrization
+        )
+
+    def kernels(self, shape: Sequence[int], draws: Draws) -> jax.Array:
+        """The kernels of networks of one shape, (networks, N, N)."""
+        return jax.vmap(partial(kernel_of, self.kind, self.network(shape), jnp.asarray(self.inputs)))(draws)
+
+    def shape(self, depth: int, width: int) -> tuple[int, ...]:
+        return (len(self.inputs[0]), *(width,) * depth, 1)
+
+
+@dataclass(frozen=True)
 class KernelMean:
-    """The mean of a kernel over the networks of a block, at each pair of inputs."""
+    """The mean of a kernel over the networks of a block, at each pair of inputs. Takes all keys at once."""
 
     activation: Expr
     kind: Kind
 
     def __call__(
-        self,
-        key: jax.Array,
-        *,
-        inputs: Rows,
-        pairs: Pairs,
-        widths: Sequence[int],
-        networks: int,
-        weight_variance: float,
-        bias_variance: float,
-        parametrization: str,
-    ) -> jax.Array:
-        x, (rows, columns) = jnp.asarray(inputs), jnp.asarray(pairs).T
-        network = network_of(self.activation, widths, weight_variance, bias_variance, parametrization)
-        (draws,) = normals(key, networks, widths, biases=bias_variance > 0)
-        kernels = jax.vmap(partial(kernel_of, self.kind, network, x))(draws)
-        return kernels[:, rows, columns].mean(axis=0)
+        self, keys: jax.Array, *, pairs: Pairs, widths: Sequence[int], **setting: Any
+    ) -> NDArray[np.float64]:
+        rows, columns = np.asarray(pairs).T
+        found = Setting(self.activation, self.kind, shapes=(tuple(widths),), **setting)
+        return np.asarray(in_chunks(_mean(found), keys, found.draws)[:, rows, columns])
+
+
+@lru_cache(maxsize=32)
+def _mean(setting: Setting) -> Program:
+    def one(flat: jax.Array) -> jax.Array:
+        (shape,), (draws,) = setting.shapes, setting.normals(flat)
+        return setting.kernels(shape, draws).mean(axis=0)
+
+    return over_draws(one)
 
 
 @dataclass(frozen=True)
 class ExtrapolatedKernel:
     """2 w_{2n} K_{2n} - w_n K_n, in which a term of order 1/n cancels; hidden layers of width 2n and n.
 
-    The networks of width n are the two halves of that of width 2n, which saves most of the variance.
+    The networks of width n are the two halves of that of width 2n, which saves most of the variance. Takes
+    all keys at once.
     """
 
     activation: Expr
@@ -159,60 +202,43 @@ class ExtrapolatedKernel:
 
     def __call__(
         self,
-        key: jax.Array,
+        keys: jax.Array,
         *,
-        inputs: Rows,
         pairs: Pairs,
         depth: int,
         width: int,
-        networks: int,
-        weight_variance: float,
-        bias_variance: float,
-        parametrization: str,
         weights: Sequence[float],
-    ) -> jax.Array:
-        x, (rows, columns) = jnp.asarray(inputs), jnp.asarray(pairs).T
-        sizes = [(x.shape[1], *(size,) * depth, 1) for size in (2 * width, width)]
-        wide, narrow = (
-            network_of(self.activation, size, weight_variance, bias_variance, parametrization)
-            for size in sizes
-        )
-
-        (draws,) = normals(key, networks, sizes[0], biases=bias_variance > 0)
-        means = [
-            jax.vmap(partial(kernel_of, self.kind, network, x))(part)[:, rows, columns].mean(axis=0)
-            for network, part in ((wide, draws), (narrow, halved(draws)))
-        ]
-        return 2 * weights[0] * means[0] - weights[1] * means[1]
+        **setting: Any,
+    ) -> NDArray[np.float64]:
+        found = Setting(self.activation, self.kind, shapes=(), **setting)
+        found = replace(found, shapes=(found.shape(depth, 2 * width),))
+        wide, narrow = in_chunks(_wide_and_narrow(found), keys, found.draws)
+        rows, columns = np.asarray(pairs).T
+        return np.asarray((2 * weights[0] * wide - weights[1] * narrow)[:, rows, columns])
 
 
-@dataclass(frozen=True)
-class KernelsOfWidths:
-    """For every width the kernels of the networks of one block, (networks, N, N)."""
+@lru_cache(maxsize=32)
+def _wide_and_narrow(setting: Setting) -> Program:
+    (wide,) = setting.shapes
+    narrow = (wide[0], *(width // 2 for width in wide[1:-1]), wide[-1])
 
-    activation: Expr
-    kind: Kind
+    def one(flat: jax.Array) -> tuple[jax.Array, jax.Array]:
+        (draws,) = setting.normals(flat)
+        found = setting.kernels(wide, draws), setting.kernels(narrow, halved(draws))
+        return found[0].mean(axis=0), found[1].mean(axis=0)
 
-    def __call__(
-        self,
-        key: jax.Array,
-        *,
-        inputs: Rows,
-        depth: int,
-        widths: Sequence[int],
-        networks: int,
-        weight_variance: float,
-        bias_variance: float,
-        parametrization: str,
-    ) -> tuple[jax.Array, ...]:
-        x, found = jnp.asarray(inputs), []
-        shapes = [(x.shape[1], *(width,) * depth, 1) for width in widths]
-        for shape, draws in zip(
-            shapes, normals(key, networks, *shapes, biases=bias_variance > 0), strict=True
-        ):
-            network = network_of(self.activation, shape, weight_variance, bias_variance, parametrization)
-            found.append(jax.vmap(partial(kernel_of, self.kind, network, x))(draws))
-        return tuple(found)
+    return over_draws(one)
+
+
+@lru_cache(maxsize=32)
+def _kernels(setting: Setting) -> Program:
+    """For every shape the kernels of the networks of one block, (networks, N, N)."""
+
+    def one(flat: jax.Array) -> tuple[jax.Array, ...]:
+        found = zip(setting.shapes, setting.normals(flat), strict=True)
+        return tuple(setting.kernels(shape, draws) for shape, draws in found)
+
+    return over_draws(one)
 
 
 @dataclass(frozen=True)
@@ -228,10 +254,12 @@ class FluctuationExponent:
     kind: Kind
 
     def __call__(
-        self, keys: jax.Array, *, widths: Sequence[int], spread: float = 0.0, **setting: Any
+        self, keys: jax.Array, *, widths: Sequence[int], depth: int, spread: float = 0.0, **setting: Any
     ) -> NDArray[np.float64]:
-        experiment = partial(KernelsOfWidths(self.activation, self.kind), widths=widths, **setting)
-        first, last = (self._logarithm(kernels, spread) for kernels in map_seeds(experiment, keys))
+        found = Setting(self.activation, self.kind, shapes=(), **setting)
+        found = replace(found, shapes=tuple(found.shape(depth, width) for width in widths))
+        kernels = in_chunks(_kernels(found), keys, found.draws)
+        first, last = (self._logarithm(one, spread) for one in kernels)
         return np.asarray((last - first) / np.log(widths[-1] / widths[0]))
 
     def _logarithm(self, kernels: NDArray[Any], spread: float) -> NDArray[Any]:
@@ -243,35 +271,18 @@ class FluctuationExponent:
         return np.asarray(np.log(relative.sum(axis=(-2, -1))))
 
 
-@dataclass(frozen=True)
-class CovariancesOfLayers:
+@lru_cache(maxsize=32)
+def _covariances(setting: Setting) -> Program:
     """Of every network of a block the covariances K_n of all layers, (networks, depth + 1, N, N)."""
+    (shape,), x = setting.shapes, jnp.asarray(setting.inputs)
+    network = setting.network(shape)
 
-    activation: Expr
+    def one(draws: Draws) -> jax.Array:
+        before = jax.vmap(partial(preactivations, network, parameters_of(network, draws)))(x)
+        signals = (x, *map(network.activation, before[:-1]))
+        return jnp.stack([_covariance(network, signal) for signal in signals])
 
-    def __call__(
-        self,
-        key: jax.Array,
-        *,
-        inputs: Rows,
-        depth: int,
-        width: int,
-        networks: int,
-        weight_variance: float,
-        bias_variance: float,
-    ) -> jax.Array:
-        x = jnp.asarray(inputs)
-        sizes = (x.shape[1], *(width,) * depth, 1)
-        network = network_of(self.activation, sizes, weight_variance, bias_variance)
-
-        (draws,) = normals(key, networks, sizes, biases=bias_variance > 0)
-
-        def one(draws: Draws) -> jax.Array:
-            before = jax.vmap(partial(preactivations, network, parameters_of(network, draws)))(x)
-            signals = (x, *map(network.activation, before[:-1]))
-            return jnp.stack([_covariance(network, signal) for signal in signals])
-
-        return jax.vmap(one)(draws)
+    return over_draws(lambda flat: jax.vmap(one)(setting.normals(flat)[0]))
 
 
 @dataclass(frozen=True)
@@ -289,8 +300,12 @@ class LayerRatios:
     different: Expr
     equal: Expr
 
-    def __call__(self, keys: jax.Array, *, pairs: Pairs, **setting: Any) -> NDArray[np.float64]:
-        found = map_seeds(partial(CovariancesOfLayers(self.activation), **setting), keys)
+    def __call__(
+        self, keys: jax.Array, *, pairs: Pairs, depth: int, width: int, **setting: Any
+    ) -> NDArray[np.float64]:
+        networks = Setting(self.activation, "covariance", shapes=(), **setting)
+        networks = replace(networks, shapes=(networks.shape(depth, width),))
+        found = in_chunks(_covariances(networks), keys, networks.draws)
         before, after = found[:, :, :-1], found[:, :, 1:]
         parts = [self._ratio(before, after, i, j) for i, j in pairs]
         return np.stack(parts, axis=-1).mean(axis=1).reshape(len(found), -1)

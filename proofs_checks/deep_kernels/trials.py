@@ -150,7 +150,12 @@ class Trial:
         }
         point = Point(parameters, self.values(pairs), resolution=self.resolution(pairs, resolution))
         return Claim(
-            name, statement, Mean(), KernelMean(self.activation, kind), (point,), self.profile.scale(seeds)
+            name,
+            statement,
+            Mean(),
+            batched(KernelMean(self.activation, kind)),
+            (point,),
+            self.profile.scale(seeds),
         )
 
     def extrapolated(self, name: str, statement: str, *, networks: int, seeds: int) -> Claim:
@@ -172,7 +177,7 @@ class Trial:
             margin=tuple(EXTRAPOLATED_MARGIN * size for size in sizes),
             resolution=tuple(EXTRAPOLATED_RESOLUTION * size for size in sizes),
         )
-        experiment = ExtrapolatedKernel(self.activation, self.kind)
+        experiment = batched(ExtrapolatedKernel(self.activation, self.kind))
         claim = Claim(name, statement, Mean(), experiment, (point,), self.profile.scale(seeds))
         return self.on_trial(claim, self.extrapolation, self.fields)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,8 +22,8 @@ from numerics.networks import (
     parameters_from,
     preactivations,
 )
-from proofs_checks.deep_kernels.edge_networks import Program, in_chunks, over_keys
-from proofs_checks.two_layer_networks import lowered, normal_draws
+from proofs_checks.deep_kernels.draws import Program, in_chunks, over_draws
+from proofs_checks.two_layer_networks import lowered
 
 # Dense, and no direction of symmetry; the tangent is not at right angles to it.
 INPUT, TURN = (0.7, -1.1, 0.4), (0.5, 0.2, -0.9)
@@ -57,15 +57,19 @@ class NormRatios:
         bias_deviation: float = 0.0,
         bias_mean: float = 0.0,
     ) -> NDArray[np.float64]:
-        program = _ratios(self, tuple(widths), networks)
-        found = in_chunks(program, keys, weight_variance, center, bias_deviation, bias_mean)
-        return found[:, list(entries)]
+        program, size = _ratios(self, tuple(widths), networks), networks * parameter_count(_network(widths))
+        found = in_chunks(program, keys, size, weight_variance, center, bias_deviation, bias_mean)
+        return np.asarray(found[:, list(entries)])
+
+
+def _network(widths: Sequence[int], activation: Callable[[jax.Array], jax.Array] = identity) -> Network:
+    return Network((len(INPUT), *widths), activation, bias_scale=1.0)
 
 
 @lru_cache(maxsize=32)
 def _ratios(experiment: NormRatios, widths: tuple[int, ...], networks: int) -> Program:
     activation = identity if experiment.kind == "linear" else jax.nn.relu
-    network = Network((len(INPUT), *widths), activation, bias_scale=1.0)
+    network = _network(widths, activation)
     x, u = jnp.asarray(ONE_HOT if experiment.one_hot else INPUT), jnp.asarray(TURN)
 
     def ratios(draws: jax.Array, weight: jax.Array, deviation: jax.Array, mean: jax.Array) -> jax.Array:
@@ -75,22 +79,16 @@ def _ratios(experiment: NormRatios, widths: tuple[int, ...], networks: int) -> P
         )
         return jnp.stack([jnp.mean(signal**2) / jnp.mean(x**2), jnp.mean(tangent**2) / jnp.mean(u**2)])
 
-    def one(key: jax.Array, weight: jax.Array, center: jax.Array, *biases: jax.Array) -> jax.Array:
-        draws = _draws(key, (networks, parameter_count(network)), experiment.uniform)
-        found = jax.vmap(lambda draw: ratios(draw, weight, *biases))(draws)
+    def one(draws: jax.Array, weight: jax.Array, center: jax.Array, *biases: jax.Array) -> jax.Array:
+        # Phi of a Gaussian is uniform.
+        entries = UNIFORM * (2 * jax.scipy.special.ndtr(draws) - 1) if experiment.uniform else draws
+        found = jax.vmap(lambda draw: ratios(draw, weight, *biases))(entries.reshape(networks, -1))
         alive = found > 0
         logs = jnp.where(alive, jnp.log(jnp.where(alive, found, 1.0)), 0.0)
         spread = jnp.where(alive, (logs - center) ** 2, 0.0)
         return jnp.stack([alive.astype(logs.dtype), logs, spread]).mean(axis=1).T.ravel()
 
-    return over_keys(one)
-
-
-def _draws(key: jax.Array, shape: tuple[int, int], uniform: bool) -> jax.Array:
-    if not uniform:
-        return normal_draws(key, shape)
-    size = shape[0] * shape[1]
-    return jax.random.uniform(key, (size,), minval=-UNIFORM, maxval=UNIFORM).reshape(shape)
+    return over_draws(one)
 
 
 def _scaled(parameters: Parameters, weight: jax.Array, deviation: jax.Array, mean: jax.Array) -> Parameters:
@@ -107,7 +105,8 @@ class CollapsedRelu:
     def __call__(
         self, keys: jax.Array, *, widths: Sequence[int], networks: int, entries: Sequence[int]
     ) -> NDArray[np.float64]:
-        return in_chunks(_collapsed_relu(tuple(widths), networks), keys)[:, list(entries)]
+        program = _collapsed_relu(tuple(widths), networks)
+        return np.asarray(in_chunks(program, keys, networks * sum(widths))[:, list(entries)])
 
 
 @lru_cache(maxsize=32)
@@ -117,12 +116,11 @@ def _collapsed_relu(widths: tuple[int, ...], networks: int) -> Program:
         last = preactivations_from(draws, 2.0 * jnp.ones((1, 1)), widths, jax.nn.relu, 2.0)[-1]
         return jnp.mean(jax.nn.relu(last) ** 2)
 
-    def one(key: jax.Array) -> jax.Array:
-        draws = normal_draws(key, (networks, sum(widths))).reshape(networks, -1, 1)
-        found = jax.vmap(ratio)(draws)
+    def one(draws: jax.Array) -> jax.Array:
+        found = jax.vmap(ratio)(draws.reshape(networks, -1, 1))
         return jnp.stack([jnp.mean((found == 0).astype(found.dtype)), jnp.mean(found**2)])
 
-    return over_keys(one)
+    return over_draws(one)
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,8 @@ class KernelSpread:
     def __call__(
         self, keys: jax.Array, *, kernel: float, weight_variance: float, width: int, depth: int, networks: int
     ) -> NDArray[np.float64]:
-        return in_chunks(_spread(self.activation, width, depth, networks), keys, kernel, weight_variance)
+        program, size = _spread(self.activation, width, depth, networks), 3 * networks * width * depth
+        return np.asarray(in_chunks(program, keys, size, kernel, weight_variance))
 
 
 @lru_cache(maxsize=32)
@@ -154,13 +153,12 @@ def _spread(activation: Expr, width: int, depth: int, networks: int) -> Program:
         found = jax.vmap(lambda draw: kernels(draw, width, kernel, weight))(shaped)
         return width * jnp.var(found, axis=0, ddof=1)
 
-    def one(key: jax.Array, kernel: jax.Array, weight: jax.Array) -> jax.Array:
+    def one(draws: jax.Array, kernel: jax.Array, weight: jax.Array) -> jax.Array:
         size = networks * width * depth
-        draws = normal_draws(key, (3 * size,))
         wide = scaled(draws[size:], 2 * width, kernel, weight)
         return 2 * wide - scaled(draws[:size], width, kernel, weight)
 
-    return over_keys(one)
+    return over_draws(one)
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ class KernelShift:
         self, keys: jax.Array, *, kernel: float, weight_variance: float, width: int, networks: int
     ) -> NDArray[np.float64]:
         program = _shift(self.activation, self.square, width, networks)
-        return in_chunks(program, keys, kernel, weight_variance)
+        return np.asarray(in_chunks(program, keys, 3 * networks * width, kernel, weight_variance))
 
 
 @lru_cache(maxsize=32)
@@ -193,10 +191,9 @@ def _shift(activation: Expr, square: Expr, width: int, networks: int) -> Program
         gap = weight * (moment(found) - value - slope * (found - limit))
         return width * jnp.mean(gap)
 
-    def one(key: jax.Array, kernel: jax.Array, weight: jax.Array) -> jax.Array:
+    def one(draws: jax.Array, kernel: jax.Array, weight: jax.Array) -> jax.Array:
         size = networks * width
-        draws = normal_draws(key, (3 * size,))
         wide = mean(draws[size:], 2 * width, kernel, weight)
         return 2 * wide - mean(draws[:size], width, kernel, weight)
 
-    return over_keys(one)
+    return over_draws(one)

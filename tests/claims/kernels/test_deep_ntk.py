@@ -13,6 +13,7 @@ from proofs_checks.claims.kernels import deep_ntk as trial
 from proofs_checks.deep_kernels.formulas import Architecture, kernels
 from proofs_checks.deep_kernels.networks import KernelMean
 from proofs_checks.deep_kernels.trials import INPUTS, PAIRS, floats
+from proofs_checks.experiment import batched
 from proofs_checks.judge import judge
 from proofs_checks.profile import Profile
 from proofs_checks.store import open_store
@@ -103,7 +104,7 @@ def test_equal_inputs_of_erf_are_biased():
     narrow = {**point.parameters, "widths": (3, 2, 2, 1)}
     wrong = Point(narrow, limit, resolution=tuple(0.015 * value for value in limit))
     biased = replace(
-        claim, experiment=KernelMean(erf(Z), "tangent"), grid=(wrong,), seeds=512, closed_forms=()
+        claim, experiment=batched(KernelMean(erf(Z), "tangent")), grid=(wrong,), seeds=512, closed_forms=()
     )
     assert outcome(biased) == "refuted"
 

@@ -45,12 +45,15 @@ def test_the_verdicts_are_as_expected():
     verify("kernels.edge_of_chaos", profile="quick", seed=11).raise_if_unexpected()
 
 
-def test_the_verdicts_are_as_expected_with_other_parameters():
-    report = verify(
-        "kernels.edge_of_chaos", profile="quick", seed=12, activation="sin(z)", fixed_point="3/2", depth=3
-    )
-    report.raise_if_unexpected()
-    assert {claim.name for claim in report.claims} >= {"correlation length", "off the critical line"}
+def outcome(claim, seed=1):
+    with open_store(None) as store:
+        return judge(claim, theorem="kernels.edge_of_chaos", store=store, seed=seed).verdict.outcome
+
+
+@pytest.mark.parametrize("name", ["correlation length", "off the critical line"])
+def test_sine_at_another_fixed_point_and_depth(name):
+    claim = named(name, activation("sin(z)"), Rational(3, 2), 3)
+    assert outcome(claim) == claim.expected
 
 
 @pytest.mark.parametrize("place", [2, 4, 6, 7, 10])

@@ -6,16 +6,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 from sympy import Integer, Max, Rational, erf, exp, sign
 
 from numerics.networks import preactivations
 from proofs_checks import derive, verify
 from proofs_checks.claims.kernels import nngp as trial
+from proofs_checks.deep_kernels.draws import BLOCK, CHUNK, normal_rows
 from proofs_checks.deep_kernels.formulas import Architecture, kernels
 from proofs_checks.deep_kernels.networks import (
     ExtrapolatedKernel,
     FluctuationExponent,
     LayerRatios,
+    draws_of,
     halved,
     kernel_of,
     network_of,
@@ -84,7 +87,8 @@ def test_the_recursion_in_plain_numbers():
 def test_draws_have_the_scales_of_the_network():
     """The covariance of the outputs given the hidden layers, from the definition."""
     network = network_of(erf(Z), (3, 4, 5, 1), 1.5, 0.1, "standard")
-    (draws,) = normals(jax.random.key(2), 1, network.widths, biases=True)
+    flat = np.random.default_rng(2).normal(size=draws_of(1, network.widths, biases=True))
+    (draws,) = normals(jnp.asarray(flat), 1, network.widths, biases=True)
     one = jax.tree.map(lambda part: part[0], draws)
     (first, second, _) = parameters_of(network, one)
     assert np.asarray(first.weight) == pytest.approx(np.sqrt(1.5 / 3) * np.asarray(one[0].weight))
@@ -97,8 +101,22 @@ def test_draws_have_the_scales_of_the_network():
     )
 
 
+def test_draws_are_independent_standard_normals():
+    """Blocks of a key, and keys, that share draws would be correlated; the law by Kolmogorov-Smirnov."""
+    words = np.asarray(jax.random.key_data(jax.random.split(jax.random.key(6), CHUNK)))
+    draws = normal_rows(words, 2 * BLOCK + 5)
+    assert draws.shape == (CHUNK, 2 * BLOCK + 5)
+    rows = np.concatenate([draws[:, :BLOCK], draws[:, BLOCK : 2 * BLOCK]])
+    correlations = np.corrcoef(rows)[np.triu_indices(2 * CHUNK, 1)]
+    # 496 of them, each of deviation 1/64: 6 deviations happen once in 10^6 times
+    assert np.max(np.abs(correlations)) < 6 / np.sqrt(BLOCK)
+    assert stats.kstest(draws.ravel(), "norm").pvalue > 1e-6
+    assert np.array_equal(normal_rows(words, 7), draws[:, :7])
+
+
 def test_halves_share_no_neuron():
-    (draws,) = normals(jax.random.key(3), 2, (3, 6, 8, 1), biases=True)
+    flat = np.random.default_rng(3).normal(size=draws_of(2, (3, 6, 8, 1), biases=True))
+    (draws,) = normals(jnp.asarray(flat), 2, (3, 6, 8, 1), biases=True)
     parts = halved(draws)
     assert [layer.weight.shape for layer in parts] == [(4, 3, 3), (4, 4, 3), (4, 1, 4)]
     assert [layer.bias.shape for layer in parts] == [(4, 3), (4, 4), (4, 1)]
@@ -112,9 +130,12 @@ def test_the_extrapolation_of_a_linear_network_of_one_layer_is_its_covariance():
     """K_{2n} is the mean of the two K_n there, so that 2 K_{2n} - K_n is K_{2n}."""
     setting = {"inputs": floats(INPUTS), "pairs": PAIRS, "depth": 1, "width": 4, "networks": 3}
     setting |= {"weight_variance": 1.0, "bias_variance": 0.0, "parametrization": "ntk"}
-    found = ExtrapolatedKernel(Z, "covariance")(jax.random.key(4), weights=(1.0, 1.0), **setting)
+    keys = jax.random.split(jax.random.key(4), 2)
+    found = ExtrapolatedKernel(Z, "covariance")(keys, weights=(1.0, 1.0), **setting)[0]
     network = network_of(Z, (3, 8, 1), 1.0, 0.0)
-    (draws,) = normals(jax.random.key(4), 3, network.widths, biases=False)
+    size = draws_of(3, network.widths, biases=False)
+    flat = normal_rows(np.asarray(jax.random.key_data(keys))[np.arange(CHUNK) % 2], size)[0]
+    (draws,) = normals(jnp.asarray(flat), 3, network.widths, biases=False)
     whole = jax.vmap(lambda one: kernel_of("covariance", network, jnp.asarray(X), one))(draws).mean(axis=0)
     assert np.asarray(found) == pytest.approx([float(whole[pair]) for pair in PAIRS], rel=1e-6)
 
