@@ -173,6 +173,8 @@ def _neuron_rows() -> tuple[Row, ...]:
     law = variance_law(NEURON, SPREAD, letter)
     square = Eq(WIDTH * Mean(LAYER**2), WIDTH * SPREAD + WIDTH * letter**2)
     five = Eq(WIDTH * SPREAD, 5)
+    units = unit_rows(NEURON, SPREAD, letter, "$r$")
+    mean = units[0].relation
     return (
         Row(
             Eq(2 * second, A),
@@ -184,7 +186,12 @@ def _neuron_rows() -> tuple[Row, ...]:
         Row(Eq(4 * fourth, 6 * A**2), r"and its square", GaussianRules((A,))),
         Row(known[0], r"hence $\mu = E Y = 1$", Given()),
         Row(known[1], r"and $E Y^2 = 6$", Given()),
-        *unit_rows(NEURON, SPREAD, letter, "$r$"),
+        *units,
+        Row(
+            Eq(mean.lhs, 1, evaluate=False),
+            "a layer keeps the energy in the mean: $E r = 1$",
+            Consequence((mean, known[0])),
+        ),
         Row(five, "inserted", Consequence((law, *known))),
         Row(square, r"the second moment of $r$", Definition()),
         Row(
