@@ -210,7 +210,9 @@ def _training_setting(profile_: Profile, activation: Expr) -> tuple[dict[str, ob
     """Setting of the trained networks, and the eigenvalues of the modes that are measured."""
     every = grid_eigenvalues(profile(activation), TRAINING_GRID, LOW)
     share = LONG_TRAINED_SHARE if profile_.factor > 1 else TRAINED_SHARE
-    kept = tuple(k for k, value in zip(LOW, every, strict=True) if value >= share * max(every))
+    largest, second = sorted(every, reverse=True)[:2]
+    smallest = min(share * largest, second)  # one mode alone could not be confused with another
+    kept = tuple(k for k, value in zip(LOW, every, strict=True) if value >= smallest)
     rates = grid_eigenvalues(profile(activation), TRAINING_GRID, kept)
     step = STEP_SHARE / max(every)
     steps = tuple(max(1, round(log(LEFT) / log(1 - step * rate))) for rate in rates)
@@ -257,7 +259,7 @@ def _decay(profile_: Profile, activation: Expr) -> Claim:
 def _permuted(profile_: Profile, activation: Expr) -> Claim:
     claim = _decay(profile_, activation)
     setting, rates = _training_setting(profile_, activation)
-    wrong = _left(DECAY, setting, rates[::-1])
+    wrong = _left(DECAY, setting, (*rates[1:], rates[0]))  # reversed, one of three would keep its place
     return replace(
         _predicting(claim, wrong),
         name="permuted frequencies",
