@@ -36,7 +36,7 @@ KERNEL_WIDTH, KERNEL_NETWORKS = 32, 64
 MODE_POINTS, MODES = 64, (0, 1, 2)
 # Far apart, so that gradient descent comes near to interpolation in some hundred steps; the cubic spline and
 # the polygon differ by 0.4 in the gaps.
-DATA, TARGETS, TESTS = (-0.8, 0.0, 0.8), (1.0, -1.0, 1.0), (-0.4, 0.3, 0.5)
+DATA, TARGETS, TESTS = (-0.8, 0.0, 0.8), (1.0, -1.0, 1.0), (-0.6, 0.3, 0.6)
 STEPS: dict[Which, int] = {"readouts": 200, "knots": 60}
 SHARE = 0.9  # of the largest step that damps every mode, 1 / (largest eigenvalue)
 WIDTH, NETWORKS = 64, 4
@@ -205,7 +205,8 @@ def _training(
         "amplitude": AMPLITUDE,
     }
     predicted = task.predicted(FORMS[which], half_width)
-    claim = Claim(
+    # No closed forms: interpolation forgets factors of the kernel. They are mutated where kernels are measured.
+    return Claim(
         name,
         statement,
         Mean(),
@@ -213,13 +214,6 @@ def _training(
         (Point(setting, predicted, resolution=_finer(profile, FIT_RESOLUTION)),),
         profile.scale(32),
     )
-    form = ClosedForm(
-        "kernel",
-        FORMS[which],
-        kernel_points(half_width),
-        lambda other: _predicting(claim, task.predicted(other, half_width)),
-    )
-    return replace(claim, closed_forms=(form,))
 
 
 def _fit(profile: Profile, half_width: Rational, which: Which) -> Claim:
