@@ -104,12 +104,12 @@ def predict(
     if steps_of is not None:
         _check_step(steps_of, rates, times)
     if np.any(times == math.inf):
-        _refuse_singular(rates[kept], rates.size * float(jnp.finfo(given.train.dtype).eps) * rates[-1])
+        _refuse_singular(rates[kept], rates.size * _precision(given.train) * rates[-1])
     gains = jnp.asarray(np.where(kept, _gains(rates, times[..., None], steps_of), 0.0), targets.dtype)
     mean = _mean(targets, given.cross, vectors, gains, initial)
     covariance = None
     if nngp is not None and nngp.test is not None and initial is None:
-        covariance = _covariance(nngp, given.cross, vectors, gains, collapses=ntk is None)
+        covariance = _covariance(nngp, nngp.test, given.cross, vectors, gains, collapses=ntk is None)
     return Prediction(mean, covariance, _condition(rates[kept]), int(kept.sum()))
 
 
@@ -162,23 +162,25 @@ def _mean(
 
 
 @partial(jax.jit, static_argnames="collapses")
-def _covariance(nngp: KernelMatrices, cross: Array, vectors: Array, gains: Array, collapses: bool) -> Array:
+def _covariance(
+    nngp: KernelMatrices, test: Array, cross: Array, vectors: Array, gains: Array, collapses: bool
+) -> Array:
     across = _product(cross, vectors)
     if collapses:  # A = K(X*, X) phi(K): the terms are one
         half = across * jnp.sqrt(gains)[..., None, :]
-        return nngp.test - _product(half, jnp.swapaxes(half, -1, -2))
+        return test - _product(half, jnp.swapaxes(half, -1, -2))
     weighted = across * gains[..., None, :]  # A V, with the eigenvectors V
     inner = _product(_product(vectors.T, nngp.train), vectors)
     mixed = _product(weighted, _product(nngp.cross, vectors).T)
     quadratic = _product(_product(weighted, inner), jnp.swapaxes(weighted, -1, -2))
-    return nngp.test + quadratic - mixed - jnp.swapaxes(mixed, -1, -2)
+    return test + quadratic - mixed - jnp.swapaxes(mixed, -1, -2)
 
 
 def _decomposed(train: Array) -> tuple[np.ndarray, Array]:
     """Eigenvalues, the least first, and eigenvectors; rounding below zero is cut off, more is refused."""
     values, vectors = jnp.linalg.eigh(train)
     least, largest = float(values[0]), float(values[-1])
-    rounding = train.shape[0] * float(jnp.finfo(train.dtype).eps) * abs(largest)
+    rounding = train.shape[0] * _precision(train) * abs(largest)
     if not math.isfinite(least + largest) or least < -rounding:
         raise IllConditioned(
             f"the kernel matrix is not positive semidefinite: its smallest eigenvalue is {least:.3g}, the "
@@ -196,6 +198,10 @@ def _refuse_singular(rates: np.ndarray, rounding: float) -> None:
         f"{_condition(rates):.3g}): give noise > 0, a cutoff such as 1e-12 for the least-norm solution, or a "
         "finite time"
     )
+
+
+def _precision(matrix: Array) -> float:
+    return float(np.finfo(matrix.dtype).eps)
 
 
 def _condition(rates: np.ndarray) -> float:

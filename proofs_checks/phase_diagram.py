@@ -121,7 +121,9 @@ def _phases(moments_at: Moments) -> Callable[[Array, Array], tuple[Array, Array]
         def newton(_: Any, q: Array) -> Array:
             value, slope = jax.jvp(mapped, (q,), (jnp.ones_like(q),))
             following = q + (value - q) / jnp.where(slope == 1.0, jnp.inf, 1.0 - slope)
-            return jnp.where((following > _SMALLEST) & jnp.isfinite(following), following, q)
+            # Where the map contracts, a step beyond 0 means that the fixed point is 0.
+            following = jnp.where(slope < 1, jnp.maximum(following, _SMALLEST), following)
+            return jnp.where((following >= _SMALLEST) & jnp.isfinite(following), following, q)
 
         start = jnp.ones(jnp.broadcast_shapes(weight.shape, bias.shape))
         reached = jax.lax.fori_loop(0, _ITERATIONS, iterate, start)

@@ -24,7 +24,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 INK = "#222222"
 _INCHES = (3.4, 2.6)  # a column of a two-column paper
-_SETTINGS = {
+_SETTINGS: Any = {  # matplotlib types every key by its own name
     "font.family": "DejaVu Sans",  # shipped with matplotlib: the same outlines everywhere
     "font.size": 8,
     "mathtext.fontset": "dejavusans",

@@ -59,3 +59,10 @@ def test_points_with_a_negative_bias_variance_are_left_out():
 def test_a_step_has_no_phases():
     with pytest.raises(InputError, match="jumps"):
         diagram("sign(z)", [1.0], [0.1])
+
+
+def test_variances_that_vanish_are_no_unbounded_ones():
+    """Without bias the variance of max(z, 0) is multiplied by sigma_w^2/2: below 2 it tends to 0."""
+    found = diagram("max(z, 0)", [1.0, 1.99, 2.2], [0.0]).fixed_points[0]
+    assert np.all(found[:2] <= 1e-11)
+    assert np.isinf(found[2])
