@@ -9,18 +9,16 @@ result.
 """
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from benchmarks.sides import Side
 
 WORKER = Path(__file__).with_name("empirical_worker.py")
 MEBIBYTE, GIBIBYTE = 2**20, 2**30
@@ -47,40 +45,6 @@ CASES = (
 )
 LARGE = ((64, 4096, 1), (64, 4096, 4096, 1))
 LARGE_COUNT, LARGE_MEMORY = 2000, 4 * GIBIBYTE
-
-
-class Side:
-    """A worker process; ``ask`` sends one request and returns the answer."""
-
-    def __init__(self, python: str, name: str) -> None:
-        environment = {**os.environ, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        self._process = subprocess.Popen(
-            [python, str(WORKER), name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
-
-    def ask(self, **request: Any) -> dict[str, Any]:
-        pipes = self._process.stdin, self._process.stdout
-        assert pipes[0] is not None
-        assert pipes[1] is not None
-        print(json.dumps(request), file=pipes[0], flush=True)
-        line = pipes[1].readline()
-        if not line:
-            raise RuntimeError(f"the process {self._process.args} ended: {request}")
-        return json.loads(line)
-
-    def __enter__(self) -> "Side":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 class Timing(NamedTuple):
@@ -169,7 +133,7 @@ def large(folder: Path) -> list[str]:
     ]
     for widths in LARGE:
         file = write_inputs(widths, LARGE_COUNT, folder)
-        with Side(sys.executable, "provenet") as side:
+        with Side(sys.executable, WORKER, "provenet") as side:
             answer = side.ask(file=file, widths=widths, route="layerwise", result="", calls=1)
         within = "within" if answer["resident"] <= LARGE_MEMORY else "ABOVE"
         size = f"{answer['resident'] / GIBIBYTE:8.2f} GiB, {within}"
@@ -183,11 +147,11 @@ def main(peer: str | None = None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for case in CASES:
-            with Side(sys.executable, "provenet") as own:
+            with Side(sys.executable, WORKER, "provenet") as own:
                 if peer is None:
                     lines = compare(case, own, None, folder)
                 else:
-                    with Side(peer, "neural-tangents") as other:
+                    with Side(peer, WORKER, "neural-tangents") as other:
                         lines = compare(case, own, other, folder)
             print("\n".join(lines), flush=True)
         print("\n".join(large(folder)), flush=True)

@@ -1,23 +1,27 @@
 """Analytic kernels against neural-tangents: time, accuracy and the bandwidth floor, in one run, by turns.
 
-    python -m benchmarks.kernels --peer /path/to/python [--counts 500,1000,2000] [--only-analytic]
+    python -m benchmarks.kernels --peer PYTHON [--structured-peer PYTHON] [--only analytic|empirical]
+        [--inputs 500,1000,2000]
 
-The peer's interpreter has neural-tangents 0.6.5 with jax 0.5.3 or older. NNGP and NTK together, float64, 64
+The peer's interpreter has neural-tangents 0.6.5 with jax 0.5.3 or older; the empirical kernels need one with
+jax 0.4.25 or older. NNGP and NTK together, float64, 64
 inputs, K(X, X); both sides jitted, the peer with x2 = None. Each side is a process of its own and they take
 turns, so that both meet the same load; medians. The floor is the time to write both matrices.
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+from benchmarks import empirical_kernels
+from benchmarks.sides import Side
 
 WORKER = Path(__file__).with_name("kernels_worker.py")
 ACTIVATIONS = ("Relu", "Erf", "Gelu", "Sin")
@@ -25,37 +29,6 @@ DEPTHS = (1, 3, 10)
 TURNS = 5
 GOALS = {1: 2.0, 3: 2.0, 10: 4.0}
 SMALL_ANGLES = (1e-2, 1e-4, 1e-6, 1e-8)
-
-
-class Side:
-    """A worker process; ``ask`` sends one request and returns the answer."""
-
-    def __init__(self, python: str, name: str) -> None:
-        environment = {**os.environ, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        self._process = subprocess.Popen(
-            [python, str(WORKER), name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**environment, "PYTHONPATH": str(WORKER.parent.parent)},
-            text=True,
-        )
-
-    def ask(self, **request: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the worker {self._process.args} ended: run it by hand to see why")
-        return dict(json.loads(line))
-
-    def close(self) -> None:
-        """End the worker by closing its input."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
 
 
 def floor(count: int) -> float:
@@ -105,32 +78,32 @@ def accuracy(own: Side, peer: Side | None) -> list[str]:
     return rows
 
 
-def main() -> None:
-    """Print both tables, and those of the empirical kernels."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peer", help="an interpreter that has neural-tangents")
-    parser.add_argument("--counts", default="500,1000,2000")
-    parser.add_argument("--only-analytic", action="store_true")
-    options = parser.parse_args()
-    own = Side(sys.executable, "own")
-    peer = Side(options.peer, "peer") if options.peer else None
-    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; ms, first call in s, medians of {TURNS}")
-    print("  act  L     N        ms   first  /floor      peer   first   ratio")
-    for count in map(int, options.counts.split(",")):
-        for activation in ACTIVATIONS:
-            for depth in DEPTHS:
-                print(speed(own, peer, activation, depth, count), flush=True)
-    print(
-        "\nReLU, one hidden layer, no bias: relative errors\n     angle             side      NNGP       NTK"
-    )
-    print("\n".join(accuracy(own, peer)))
-    own.close()
-    if peer is not None:
-        peer.close()
-    if not options.only_analytic:
-        from benchmarks import empirical_kernels
+def analytic(python: str | None, counts: list[int]) -> None:
+    """Print the tables of time and of accuracy."""
+    with ExitStack() as stack:
+        own = stack.enter_context(Side(sys.executable, WORKER, "own"))
+        peer = stack.enter_context(Side(python, WORKER, "peer")) if python else None
+        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; ms, first in s, medians of {TURNS}")
+        print("  act  L     N        ms   first  /floor      peer   first   ratio")
+        for count, activation, depth in product(counts, ACTIVATIONS, DEPTHS):
+            print(speed(own, peer, activation, depth, count), flush=True)
+        print("\nReLU, one hidden layer, no bias: relative errors")
+        print("     angle             side      NNGP       NTK")
+        print("\n".join(accuracy(own, peer)), flush=True)
 
-        empirical_kernels.main(options.peer)
+
+def main() -> None:
+    """Print the parts that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peer", help="an interpreter with neural-tangents, for the analytic part")
+    parser.add_argument("--structured-peer", help="one with jax 0.4.25 at most, for the empirical part")
+    parser.add_argument("--inputs", default="500,1000,2000", help="numbers of inputs of the analytic part")
+    parser.add_argument("--only", choices=("analytic", "empirical"))
+    options = parser.parse_args()
+    if options.only != "empirical":
+        analytic(options.peer, [int(count) for count in options.inputs.split(",")])
+    if options.only != "analytic":
+        empirical_kernels.main(options.structured_peer)
 
 
 if __name__ == "__main__":

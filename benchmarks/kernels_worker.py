@@ -74,7 +74,7 @@ def exact(vectors: np.ndarray) -> list[float]:
 
 
 def answer(side: Callable[[str, int], Any], request: dict[str, Any]) -> dict[str, Any]:
-    """What `benchmarks.kernels.Side.ask` returns."""
+    """What `benchmarks.sides.Side.ask` returns."""
     if "angle" in request:
         vectors = near_pair(request["angle"], request["antiparallel"])
         if request.get("exact"):
