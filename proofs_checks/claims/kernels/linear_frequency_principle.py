@@ -205,7 +205,7 @@ def _training(
         "amplitude": AMPLITUDE,
     }
     predicted = task.predicted(FORMS[which], half_width)
-    # No closed forms: interpolation forgets factors of the kernel. They are mutated where kernels are measured.
+    # No closed forms: interpolation forgets factors of the kernel, which is mutated where it is measured.
     return Claim(
         name,
         statement,
