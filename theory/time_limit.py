@@ -200,7 +200,7 @@ class _Pickler(pickle.Pickler):
 
 
 def _as_written(kind: type[Relational], *sides: Any) -> Any:
-    return kind(*sides, evaluate=False)  # type: ignore[misc]  # SymPy leaves the constructor untyped
+    return kind(*sides, evaluate=False)
 
 
 def _packed(value: Any) -> bytes:
