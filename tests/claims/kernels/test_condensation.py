@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from sympy import Symbol
+from sympy import Rational, Symbol
 
 from proofs_checks.claims.kernels import condensation as trial
 from proofs_checks.judge import judge
@@ -13,7 +13,7 @@ from proofs_checks.random_layers.condensing import critical_directions
 from proofs_checks.store import open_store
 from theory.errors import InputError
 from theory.grammar import parse
-from theory.kernels.condensation import derivation, error_exponent, multiplicity
+from theory.kernels.condensation import CHANGE, DECAY, derivation, error_exponent, multiplicity
 
 Z = Symbol("z", real=True)
 
@@ -45,6 +45,17 @@ def test_multiplicities_that_can_be_read_off(text, expected):
 def test_the_error_is_of_first_order_where_there_is_a_square_in_the_series():
     assert error_exponent(activation("tanh(z)")) == 2
     assert error_exponent(activation("tanh(z) + z**2")) == 1
+
+
+def test_the_error_for_multiplicity_2_is_that_of_the_next_term_or_of_what_is_learned():
+    assert error_exponent(activation("z**2 + z**3")) == 1
+    assert error_exponent(activation("cos(z) - 1")) == 2
+    assert error_exponent(activation("z**2")) == 3  # f is of order eps^3
+
+
+def test_phases_that_can_be_read_off():
+    assert CHANGE.subs(DECAY, Rational(1, 2)) == Rational(-1, 2)
+    assert CHANGE.subs(DECAY, 2) == Rational(1, 2)
 
 
 @pytest.mark.parametrize("text", ["max(z, 0)", "cos(z)", "z**7"])
