@@ -153,12 +153,11 @@ def trained_networks(
 ) -> Array:
     """Rows times f / amplitude after gradient descent on |f(X) - y|^2 / 2, with 1/m extrapolated away.
 
-    f = 0 before training: readout weights that are trained start at 0; where knots are, every unit has a
-    twin with the opposite readout weight. With f(m) for m units, or pairs, the statistic is
-    2 f(2 m) - (f(m) + f'(m))/2, where the two halves of the large network are the small ones: what is
-    linear in the units is averaged over 2 m of them.
+    f = 0 before training: trained readout weights start at 0; with knots every unit has a twin with the
+    opposite readout weight. Of m units, or pairs, the statistic is 2 f(2 m) - (f(m) + f'(m))/2, the two
+    halves of the large network being the small ones: what is linear is averaged over 2 m units.
     """
-    inputs, goal, where = (jnp.asarray(values) for values in (data, targets, places))
+    inputs, goal, where = map(jnp.asarray, (data, targets, places))
 
     def fitted(start: Parameters) -> Array:
         start = _silenced(start, which)
@@ -172,13 +171,11 @@ def trained_networks(
         return outputs(where, final.parameters) / amplitude
 
     def one(uniform: Array) -> Array:
-        halves = jax.vmap(lambda part: fitted(network_from(part, half_width)))(
-            jnp.stack(jnp.split(uniform, 2, axis=1))
-        )
+        parts = jnp.stack(jnp.split(uniform, 2, axis=1))
+        halves = jax.vmap(lambda part: fitted(network_from(part, half_width)))(parts)
         return 2 * fitted(network_from(uniform, half_width)) - halves.mean(axis=0)
 
-    found = jax.lax.map(one, draws(key, networks, 2 * width)).mean(axis=0)
-    return jnp.asarray(rows) @ found
+    return jnp.asarray(rows) @ jax.lax.map(one, draws(key, networks, 2 * width)).mean(axis=0)
 
 
 def _silenced(start: Parameters, which: Which) -> Parameters:

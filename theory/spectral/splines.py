@@ -96,6 +96,21 @@ def _integral(integrand: Expr, variable: Symbol, low: Expr, high: Expr) -> tuple
     return Eq(Integral(integrand, (variable, low, high)), value), primitive
 
 
+_MEASURED = (
+    r"units with $s = 1$ are active at both inputs where $l < x$",
+    r"units with $s = -1$ where $l > x + h$",
+    "the derivative of a unit in its knot is $-a s$ where it is active, with $E a^2 = 1$: it remains "
+    "to measure these knots",
+    "and those",
+)
+_SIDES = (
+    r"$K_a(x, y)$ for $x > y$, by symmetry",
+    "for $x < y$",
+    r"$K_b(x, y)$ for $x > y$",
+    "for $x < y$",
+)
+
+
 def kernel_rows() -> tuple[Row, ...]:
     """The two kernels from the units that are active at both inputs."""
     right = X + GAP
@@ -110,13 +125,6 @@ def kernel_rows() -> tuple[Row, ...]:
         )
     )
     integrals = (left_units, right_units, left_count, right_count)
-    reasons = (
-        r"units with $s = 1$ are active at both inputs where $l < x$",
-        r"units with $s = -1$ where $l > x + h$",
-        "the derivative of a unit in its knot is $-a s$ where it is active, with $E a^2 = 1$: it remains "
-        "to measure these knots",
-        "and those",
-    )
     return (
         Row(
             means[0],
@@ -127,7 +135,7 @@ def kernel_rows() -> tuple[Row, ...]:
         Row(means[1], "the same for the derivatives in the knots", Definition()),
         *(
             Row(relation, reason, Antiderivative(primitive))
-            for (relation, primitive), reason in zip(integrals, reasons, strict=True)
+            for (relation, primitive), reason in zip(integrals, _MEASURED, strict=True)
         ),
         Row(
             KERNELS[0],
@@ -144,15 +152,9 @@ def kernel_rows() -> tuple[Row, ...]:
 
 def spline_rows() -> tuple[Row, ...]:
     """Both pieces of a kernel, their difference, and what holds at the ends."""
-    names = (
-        r"$K_a(x, y)$ for $x > y$, by symmetry",
-        "for $x < y$",
-        r"$K_b(x, y)$ for $x > y$",
-        "for $x < y$",
-    )
     third = Eq(Derivative((X - Y) ** 3 / (12 * HALF), (X, 3)), 1 / (2 * HALF), evaluate=False)
     return (
-        *(Row(one, name, Definition()) for one, name in zip(PIECES, names, strict=True)),
+        *(Row(one, name, Definition()) for one, name in zip(PIECES, _SIDES, strict=True)),
         Row(
             JUMPS[0],
             r"across $x = y$ value, slope and curvature are continuous: $\sum_i c_i K_a(x, x_i)$ is a cubic "
