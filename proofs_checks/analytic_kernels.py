@@ -13,16 +13,18 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from sympy import Expr, Integer, nan, oo, zoo
+from sympy import Expr, Integer
 
 from numerics import kernel_recursion
 from numerics.kernel_recursion import Layer, Pair, Recursion
 from proofs_checks.lowering.expressions import CACHE_SIZE
-from proofs_checks.lowering.layers import closed_layer, series_layer
-from theory.deep_kernels.recursion import PARAMETRIZATIONS, Z
+from proofs_checks.lowering.layers import closed_layer, correlated_layer, series_layer
+from theory.deep_kernels.recursion import PARAMETRIZATIONS, Z, diagonal
 from theory.errors import InputError, OutsideClass
 from theory.gaussian import derivative_kernel, dual_kernel
-from theory.gaussian.expectation import A, B, C
+from theory.gaussian.expectation import derivative
+from theory.gaussian.reading import read
+from theory.gaussian.special import BivariateNormalCDF
 from theory.grammar import parse
 
 MAXIMAL_DEPTH = 100_000
@@ -123,18 +125,19 @@ def _require_parameters(
 def layer_of(activation: Expr) -> tuple[Layer, bool]:
     """The lowered layer, and whether the activation has a derivative kernel."""
     try:
-        dual, slope = dual_kernel(activation, Z), derivative_kernel(activation, Z)
-        if _infinite_on_diagonal(slope):  # the activation jumps: there is only the Gaussian process
+        dual = dual_kernel(activation, Z)
+        differentiable = read(activation, Z).continuous()
+        if not differentiable:  # there is only the Gaussian process
+            if dual.has(BivariateNormalCDF):
+                return correlated_layer(dual, Integer(0), diagonal(activation), Integer(0)), False
             return closed_layer(dual, Integer(0)), False
+        slope = derivative_kernel(activation, Z)
+        if dual.has(BivariateNormalCDF):
+            own = diagonal(activation), diagonal(derivative(activation, Z))
+            return correlated_layer(dual, slope, *own), True
         return closed_layer(dual, slope), True
     except OutsideClass:
         return series_layer(activation), True
-
-
-def _infinite_on_diagonal(slope: Expr) -> bool:
-    """Whether E[s'(u) s'(v)] has a pole where the determinant vanishes."""
-    at_equal = slope.xreplace({B: A, C: A})
-    return bool(at_equal.has(zoo, nan, oo))
 
 
 def _expression(activation: Any) -> Expr:

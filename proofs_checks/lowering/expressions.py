@@ -15,10 +15,19 @@ import jax
 import jax.numpy as jnp
 import sympy
 from jax.scipy import special
-from sympy import Add, Expr, Integer, Mul, Piecewise, Pow, Rational, Symbol, exp, log
+from sympy import Add, Expr, Function, Integer, Mul, Piecewise, Pow, Rational, Symbol, exp, log
 
 from numerics import elementary
+from numerics.bivariate_normal import bivariate_normal_cdf
 from theory.errors import InputError, OutsideClass
+from theory.gaussian.special import BivariateNormalCDF
+
+
+class AngularNormalCDF(Function):
+    """Phi_2(h, k; rho) with rho = u / sqrt(u^2 + v^2), as (h, k, u, v); see numerics.bivariate_normal."""
+
+    nargs = 4
+
 
 Value = Any  # a traced array, or a Python number or truth value where the subexpression is constant
 Lowered = Callable[..., jax.Array]
@@ -71,7 +80,14 @@ _FUNCTIONS: Mapping[Any, Callable[..., Value]] = {
     sympy.And: lambda *values: _fold(jnp.logical_and, values),
     sympy.Or: lambda *values: _fold(jnp.logical_or, values),
     sympy.Not: jnp.logical_not,
+    BivariateNormalCDF: lambda h, k, rho: _correlated(h, k, rho, elementary.root((1 - rho) * (1 + rho))),
+    AngularNormalCDF: lambda *values: _correlated(*values),
 }
+
+
+def _correlated(*values: Value) -> jax.Array:
+    floating = jnp.result_type(*values, jnp.float32)
+    return bivariate_normal_cdf(*(jnp.asarray(value, floating) for value in values))
 
 
 def lower(expression: Expr, symbols: Sequence[Symbol]) -> Lowered:

@@ -51,6 +51,7 @@ def turned(angle, dtype):
         ("abs(z)", 2, 0.0, "float64", 1e-13),
         ("erf(z)", 3, 0.0, "float64", 1e-13),
         ("z*(1 + erf(z/sqrt(2)))/2", 2, 0.25, "float64", 1e-13),
+        ("max(-1, min(1, z))", 1, 0.25, "float64", 1e-13),  # bivariate normal distribution functions
     ],
 )
 def test_kernels_at_all_angles_vs_balls(form, depth, bias, dtype, tolerance):
