@@ -70,7 +70,7 @@ def _reduced(h: jax.Array, k: jax.Array, u: jax.Array, v: jax.Array) -> tuple[ja
     sign = jnp.where(u < 0, -1, 1).astype(h.dtype)
     length = jnp.sqrt(u * u + v * v)
     unit = jnp.where(length > 0, length, 1)
-    sine = jnp.maximum(v / unit, jnp.finfo(h.dtype).tiny)
+    sine = jnp.maximum(v / unit, float(np.finfo(np.dtype(h.dtype)).tiny))
     difference = k - sign * h
     ratio = jnp.clip(difference / sine, -1e9, 1e9)
     return h, k, sign, ratio, sine / (1 + jnp.abs(u) / unit)

@@ -66,9 +66,10 @@ def correlated_layer(dual: Expr, slope: Expr, own_dual: Expr, own_slope: Expr) -
     """The same for closed forms with bivariate normal distribution functions.
 
     The last two are the kernels of equal inputs, in A: the closed forms of two inputs have no value there.
-    At angles 1e-8, 1e-4, 0.1, 1 and pi - 1e-4 both kernels of hard tanh and shifted ReLU with one hidden layer
-    agreed with ball arithmetic to 2e-15. 1 - rho^2, which decides the next angle t, is a difference: after
-    this layer, t is known to about 1e-16/t only.
+    At angles 1e-8, 1e-4, 0.1, 1 and pi - 1e-4 both kernels of hard tanh, shifted ReLU and ELU with one hidden
+    layer agreed with ball arithmetic to 3e-15. 1 - rho^2, which decides the next angle t, is a difference:
+    after this layer, t is known to about 1e-16/t only. With exponentials, as in ELU, terms of the size of
+    exp(2 a) cancel: the error grows with them.
     """
     forms = [separated(form.xreplace({A: P**2, B: Q**2, COVARIANCE: C})) for form in (dual, slope)]
     evaluate = joint_evaluator([_deep_form(form) for form in forms], (*SYMBOLS, MINUS, PLUS))
