@@ -14,12 +14,7 @@ from numerics.gaussian_integrals import gaussian_mean
 from proofs_checks.challenge import ClosedForm, Sampler
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Mean
-from proofs_checks.deep_kernels.width_networks import (
-    CollapsedRelu,
-    KernelShift,
-    KernelSpread,
-    NormRatios,
-)
+from proofs_checks.deep_kernels.width_networks import CollapsedRelu, KernelShift, KernelSpread, NormRatios
 from proofs_checks.experiment import batched
 from proofs_checks.insertion import value_of
 from proofs_checks.precision import float64
@@ -48,10 +43,8 @@ from theory.gaussian.expectation import A
 from theory.kernels.finite_width import RELU, WIDTHS
 
 NETWORKS = 64
-LOG_RESOLUTION, NARROW_RESOLUTION = (
-    0.04,
-    0.03,
-)  # of sizes: heavy tails are tested through logarithms, whose moments are tame
+# Of sizes: heavy tails are tested through logarithms, whose moments are tame.
+LOG_RESOLUTION, NARROW_RESOLUTION = 0.04, 0.03
 DEAD_RESOLUTION = 0.045
 BIASED_WIDTHS = ((2, 3), (3, 2))  # of the Jacobian; even and odd, since (-2)^n is 2^n at even n
 NARROW = (2, 3, 2)  # half of these are dead: where 2^-n is no small number, every term of a law shows
