@@ -87,30 +87,29 @@ def predict(
     ``cutoff`` asks for the least-norm solution: directions with eigenvalue at most cutoff times the largest
     are left out. Nothing else is ever added or left out in silence.
 
-    Raises IllConditioned, with eigenvalue and condition number, for a matrix that is not positive
-    semidefinite, and for one that is singular to working precision where the limit of infinite time (or the
-    posterior) needs its inverse; ValueError for shapes, times, or step sizes that make no sense.
+    Raises IllConditioned, with eigenvalue and condition number, for a matrix that is not positive semidefinite
+    or, where infinite time or the posterior needs its inverse, singular; ValueError for bad shapes and times.
     """
-    given = ntk if ntk is not None else nngp
-    if given is None:
-        raise ValueError("there is no kernel: give nngp=KernelMatrices(...), ntk=..., or both")
-    times = np.asarray(time, dtype=float)
+    given, times = _given(nngp, ntk), np.asarray(time, dtype=float)
     _check(targets, [matrices for matrices in (nngp, ntk) if matrices is not None], times, noise, cutoff)
     if ntk is None and (np.any(times != math.inf) or steps_of is not None or initial is not None):
         raise ValueError("time, steps_of and initial belong to training: give ntk=KernelMatrices(...)")
     values, vectors = _decomposed(given.train)
     rates = values + noise
-    kept = np.ones(rates.size, bool) if cutoff is None else rates > cutoff * rates[-1]
-    if steps_of is not None:
-        _check_step(steps_of, rates, times)
-    if np.any(times == math.inf):
-        _refuse_singular(rates[kept], rates.size * _precision(given.train) * rates[-1])
+    kept = _kept(rates, times, cutoff, steps_of, _precision(given.train))
     gains = jnp.asarray(np.where(kept, _gains(rates, times[..., None], steps_of), 0.0), targets.dtype)
-    mean = _mean(targets, given.cross, vectors, gains, initial)
-    covariance = None
+    mean, covariance = _mean(targets, given.cross, vectors, gains, initial), None
     if nngp is not None and nngp.test is not None and initial is None:
         covariance = _covariance(nngp, nngp.test, given.cross, vectors, gains, collapses=ntk is None)
     return Prediction(mean, covariance, _condition(rates[kept]), int(kept.sum()))
+
+
+def _given(nngp: KernelMatrices | None, ntk: KernelMatrices | None) -> KernelMatrices:
+    """The kernel that the mean follows."""
+    given = ntk if ntk is not None else nngp
+    if given is None:
+        raise ValueError("there is no kernel: give nngp=KernelMatrices(...), ntk=..., or both")
+    return given
 
 
 def marginal_likelihood(
@@ -134,6 +133,18 @@ def marginal_likelihood(
         values = np.linalg.eigvalsh(np.asarray(matrix))
         _refuse_singular(values, math.inf)
     return value
+
+
+def _kept(
+    rates: np.ndarray, times: np.ndarray, cutoff: float | None, step: float | None, precision: float
+) -> np.ndarray:
+    """Which directions take part; refuses steps that diverge and inverses that do not exist."""
+    kept = np.ones(rates.size, bool) if cutoff is None else rates > cutoff * rates[-1]
+    if step is not None:
+        _check_step(step, rates, times)
+    if np.any(times == math.inf):
+        _refuse_singular(rates[kept], rates.size * precision * rates[-1])
+    return kept
 
 
 def _gains(rates: np.ndarray, times: np.ndarray, step: float | None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NamedTuple
 
 import numpy as np
 
@@ -10,10 +10,12 @@ from proofs_checks.plots.style import COLORS, INK, panels, settle, styled
 from theory.errors import InputError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _POINTS = 81
 _RESOLUTION = 1e-6  # a column at chi_1 = 1 exactly is no phase of its own
+_FILLS = ("#D6E8F5", "#FBE3D0", "#D9D9D9")  # ordered, chaotic, unbounded
 _LEVELS = (2, 5, 10, 20, 50)
 
 
@@ -33,56 +35,106 @@ def phase_figure(
         _checked("weight_variances", weight_variances, 0, False),
         _checked("bias_variances", bias_variances, 0, True),
     )
+    from theory.parameters import expression_in
+
+    expression = expression_in("z")(activation)
+    phases = _phases(expression, *(np.linspace(*limits, points) for limits in ranges))
+    with styled():
+        figure, (axes,) = panels()
+        axes.set(xlabel=r"$\sigma_w^2$", ylabel=r"$\sigma_b^2$", title=f"s(z) = {expression}")
+        _draw(figure, axes, phases)
+        settle(figure)
+    return figure
+
+
+class _Phases(NamedTuple):
+    """On the grid, rows by bias variance: 0 for order, 1 for chaos, 2 for no finite variance; chi_1 and xi."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+    kind: np.ndarray
+    slope: np.ndarray
+    depth: np.ndarray
+
+    @property
+    def critical(self) -> bool:
+        """Whether the line chi_1 = 1 crosses the grid."""
+        return bool(np.nanmin(self.slope) < 1 < np.nanmax(self.slope) - _RESOLUTION)
+
+
+def _phases(expression: Any, weight: np.ndarray, bias: np.ndarray) -> _Phases:
+    from theory.parameters import expression_in
+
+    expression = expression_in("z")(activation)
+    weight, bias = (np.linspace(*limits, points) for limits in ranges)
+    grid = _computed(expression, weight, bias)
+    with styled():
+        figure, (axes,) = panels()
+        _draw(axes, weight, bias, grid)
+        axes.set(xlabel=r"$\sigma_w^2$", ylabel=r"$\sigma_b^2$", title=f"s(z) = {expression}")
+        _name(figure, grid)
+        settle(figure)
+    return figure
+
+
+class _Grid(NamedTuple):
+    """Over bias variances (rows) and weight variances: number of the phase, chi_1 and xi, NaN if infinite."""
+
+    kind: np.ndarray
+    slope: np.ndarray
+    depth: np.ndarray
+
+    @property
+    def critical(self) -> bool:
+        """Whether the critical line crosses the picture."""
+        return bool(np.any(self.slope < 1) and np.any(self.slope > 1 + _RESOLUTION))
+
+
+def _computed(expression: Any, weight: np.ndarray, bias: np.ndarray) -> _Grid:
     from numerics.depth_scale import depth_scales
     from proofs_checks.lowering import lower
     from proofs_checks.phase_diagram import phase_diagram
     from proofs_checks.precision import float64
     from theory.kernels.two_layer_ntk import Z
-    from theory.parameters import expression_in
 
-    expression = expression_in("z")(activation)
-    weight, bias = (np.linspace(*limits, points) for limits in ranges)
     found = phase_diagram(expression, weight, bias)
-    grid = (part.ravel() for part in np.meshgrid(weight, bias))
+    points = (part.ravel() for part in np.meshgrid(weight, bias))
     with float64():
         function = lower(expression, [Z])
-        depth = depth_scales(function, found.fixed_points.ravel(), found.slopes.ravel(), *grid)
-    depth = np.where(np.isfinite(depth), depth, np.nan).reshape(found.slopes.shape)
+        depth = depth_scales(function, found.fixed_points.ravel(), found.slopes.ravel(), *points)
     unbounded = np.isinf(found.fixed_points)
-    kind = np.where(unbounded, 2.0, np.where(found.slopes <= 1 + _RESOLUTION, 0.0, 1.0))
-    slope = np.where(unbounded, np.nan, found.slopes)
-    critical = np.nanmin(slope) < 1 < np.nanmax(slope) - _RESOLUTION
-    with styled():
-        from matplotlib.colors import ListedColormap
+    return _Grid(
+        np.where(unbounded, 2.0, np.where(found.slopes <= 1 + _RESOLUTION, 0.0, 1.0)),
+        np.where(unbounded, np.nan, found.slopes),
+        np.where(np.isfinite(depth), depth, np.nan).reshape(found.slopes.shape),
+    )
 
-        figure, (axes,) = panels()
-        colors = ListedColormap(["#D6E8F5", "#FBE3D0", "#D9D9D9"])
-        axes.pcolormesh(
-            weight, bias, kind, cmap=colors, vmin=-0.5, vmax=2.5, shading="nearest", rasterized=True
-        )
-        if critical:
-            axes.contour(weight, bias, slope, levels=[1], colors=COLORS[1], linewidths=1.8)
-        lines = axes.contour(
-            weight, bias, depth, levels=_LEVELS, colors=INK, linewidths=0.6, linestyles="dashed"
-        )
+
+def _draw(axes: Axes, weight: np.ndarray, bias: np.ndarray, grid: _Grid) -> None:
+    from matplotlib.colors import ListedColormap
+
+    image = {"cmap": ListedColormap(_FILLS), "vmin": -0.5, "vmax": 2.5}
+    axes.pcolormesh(weight, bias, grid.kind, shading="nearest", rasterized=True, **image)
+    if grid.critical:
+        axes.contour(weight, bias, grid.slope, levels=[1], colors=COLORS[1], linewidths=1.8)
+    levels = [level for level in _LEVELS if np.any(grid.depth < level) and np.any(grid.depth > level)]
+    if levels:
+        dashed = {"linewidths": 0.6, "linestyles": "dashed"}
+        lines = axes.contour(weight, bias, grid.depth, levels=levels, colors=INK, **dashed)
         axes.clabel(lines, fmt="%g", fontsize=6)
-        axes.set(xlabel=r"$\sigma_w^2$", ylabel=r"$\sigma_b^2$", title=f"s(z) = {expression}")
-        _name(figure, kind, colors, critical)
-        settle(figure)
-    return figure
 
 
-def _name(figure: Figure, kind: np.ndarray, colors: Any, critical: bool) -> None:
+def _name(figure: Figure, grid: _Grid) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     names = ("ordered", "chaotic", "variance unbounded")
     handles: list[Any] = [
-        Patch(facecolor=colors(index), label=name)
+        Patch(facecolor=_FILLS[index], label=name)
         for index, name in enumerate(names)
-        if np.any(kind == index)
+        if np.any(grid.kind == index)
     ]
-    if critical:
+    if grid.critical:
         handles.append(Line2D([], [], color=COLORS[1], linewidth=1.8, label=r"$\chi_1 = 1$"))
     handles.append(Line2D([], [], color=INK, linewidth=0.6, linestyle="dashed", label=r"$\xi$ in layers"))
     figure.legend(
