@@ -77,7 +77,7 @@ def measure(sides: dict[str, tuple[Side, str]], file: str, case: Case, folder: P
             if name in CONTENDERS:
                 answers[name].append(side.ask(calls=case.calls, **request))
             elif turn == 0:  # the others are far behind
-                answers[name].append(side.ask(calls=2, **request))
+                answers[name].append(side.ask(calls=1, **request))
     return {name: _timing(given) for name, given in answers.items()}
 
 

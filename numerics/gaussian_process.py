@@ -87,7 +87,7 @@ def predict(
     ``cutoff`` asks for the least-norm solution: directions with eigenvalue at most cutoff times the largest
     are left out. Nothing else is ever added or left out in silence.
 
-    Raises IllConditioned, with eigenvalue and condition number, for a matrix that is not positive semidefinite
+    Raises IllConditioned, with eigenvalue and condition number, for a matrix not positive semidefinite
     or, where infinite time or the posterior needs its inverse, singular; ValueError for bad shapes and times.
     """
     given, times = _given(nngp, ntk), np.asarray(time, dtype=float)

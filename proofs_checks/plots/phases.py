@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,34 +35,6 @@ def phase_figure(
         _checked("weight_variances", weight_variances, 0, False),
         _checked("bias_variances", bias_variances, 0, True),
     )
-    from theory.parameters import expression_in
-
-    expression = expression_in("z")(activation)
-    phases = _phases(expression, *(np.linspace(*limits, points) for limits in ranges))
-    with styled():
-        figure, (axes,) = panels()
-        axes.set(xlabel=r"$\sigma_w^2$", ylabel=r"$\sigma_b^2$", title=f"s(z) = {expression}")
-        _draw(figure, axes, phases)
-        settle(figure)
-    return figure
-
-
-class _Phases(NamedTuple):
-    """On the grid, rows by bias variance: 0 for order, 1 for chaos, 2 for no finite variance; chi_1 and xi."""
-
-    weight: np.ndarray
-    bias: np.ndarray
-    kind: np.ndarray
-    slope: np.ndarray
-    depth: np.ndarray
-
-    @property
-    def critical(self) -> bool:
-        """Whether the line chi_1 = 1 crosses the grid."""
-        return bool(np.nanmin(self.slope) < 1 < np.nanmax(self.slope) - _RESOLUTION)
-
-
-def _phases(expression: Any, weight: np.ndarray, bias: np.ndarray) -> _Phases:
     from theory.parameters import expression_in
 
     expression = expression_in("z")(activation)
@@ -113,14 +85,17 @@ def _computed(expression: Any, weight: np.ndarray, bias: np.ndarray) -> _Grid:
 def _draw(axes: Axes, weight: np.ndarray, bias: np.ndarray, grid: _Grid) -> None:
     from matplotlib.colors import ListedColormap
 
-    image = {"cmap": ListedColormap(_FILLS), "vmin": -0.5, "vmax": 2.5}
-    axes.pcolormesh(weight, bias, grid.kind, shading="nearest", rasterized=True, **image)
+    fills = ListedColormap(_FILLS)
+    axes.pcolormesh(
+        weight, bias, grid.kind, cmap=fills, vmin=-0.5, vmax=2.5, shading="nearest", rasterized=True
+    )
     if grid.critical:
         axes.contour(weight, bias, grid.slope, levels=[1], colors=COLORS[1], linewidths=1.8)
     levels = [level for level in _LEVELS if np.any(grid.depth < level) and np.any(grid.depth > level)]
     if levels:
-        dashed = {"linewidths": 0.6, "linestyles": "dashed"}
-        lines = axes.contour(weight, bias, grid.depth, levels=levels, colors=INK, **dashed)
+        lines = axes.contour(
+            weight, bias, grid.depth, levels=levels, colors=INK, linewidths=0.6, linestyles="dashed"
+        )
         axes.clabel(lines, fmt="%g", fontsize=6)
 
 

@@ -52,6 +52,13 @@ def test_spectrum_draws_the_eigenvalues_and_leaves_out_rounding():
     np.testing.assert_allclose(drawn[1], [2.0, 1.0, 0.25])
 
 
+def test_phases_without_a_finite_variance_are_drawn_too():
+    figure = phase_figure("max(z, 0)", weight_variances=(2.5, 3.0), points=5)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[0] == "variance unbounded"
+    assert not any("chi" in name for name in names)
+
+
 def test_lines_of_exponents_have_the_slope_of_theory():
     (axes,) = exponent_figure(WIDTHS, {"drift": (5 * WIDTHS**-0.5, 0 * WIDTHS)}, {"drift": -0.5}).axes
     line = axes.lines[0].get_ydata()
