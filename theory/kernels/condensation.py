@@ -281,13 +281,18 @@ def _attractor_rows(order: int) -> tuple[Row, ...]:
             Identity(),
             ACUTE,
         ),
-        Row(
-            Eq(first * Derivative(whole, first) + second * Derivative(whole, second), order * whole),
-            r"since $\dot a$ has the sign of $\sigma^{(p)}(0) P(w)$, $K$ turns to the sign of $P$ as the "
-            r"neuron grows: the attractors are local maxima of $P$ where $P > 0$, local minima where $P < "
-            r"0$, in a word of $|P|$. By this identity of Euler $|w|^2 - p a^2$ is conserved",
-            Identity(),
-        ),
+        _euler_row(order, first, second, whole),
+    )
+
+
+def _euler_row(order: int, first: Symbol, second: Symbol, whole: Expr) -> Row:
+    """Why K takes the sign of P, and what growth conserves."""
+    return Row(
+        Eq(first * Derivative(whole, first) + second * Derivative(whole, second), order * whole),
+        r"since $\dot a$ has the sign of $\sigma^{(p)}(0) P(w)$, $K$ turns to the sign of $P$ as the "
+        r"neuron grows: the attractors are local maxima of $P$ where $P > 0$, local minima where $P < "
+        r"0$, in a word of $|P|$. By this identity of Euler $|w|^2 - p a^2$ is conserved",
+        Identity(),
     )
 
 
