@@ -63,7 +63,7 @@ class LinearizationExponent:
         slope: float,
     ) -> Values:
         v = np.asarray(targets) @ np.asarray(inputs) / len(targets)
-        rate, direction = abs(slope) * np.linalg.norm(v), np.sign(slope) * v / np.linalg.norm(v)
+        rate, direction = abs(slope) * float(np.linalg.norm(v)), np.sign(slope) * v / np.linalg.norm(v)
         start, ends = _trained(self.activation, keys, sizes, inputs, targets, neurons, duration / rate, 0.0)
         weights, readouts = start[..., :-1], start[..., -1]
         along = weights @ direction

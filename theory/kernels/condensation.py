@@ -256,10 +256,7 @@ def _attractor_rows(order: int) -> tuple[Row, ...]:
     growth = speed * circle.diff(ANGLE) ** 2
     return (
         Row(
-            Eq(
-                rate * (cos(ANGLE) * across - sin(ANGLE) * along) / radius,
-                speed * slope,
-            ),
+            Eq(rate * (cos(ANGLE) * across - sin(ANGLE) * along) / radius, speed * slope),
             r"with $\dot w = K \nabla P(w)$, $K = a \sigma^{(p)}(0)/(p!\, n)$, the left side is $\dot \phi$ "
             r"at $w = r \hat w$ (here $K > 0$; for $K < 0$ take $-P$): the direction climbs $P$ on the "
             r"circle",
