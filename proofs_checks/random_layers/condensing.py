@@ -36,6 +36,7 @@ Values = NDArray[np.float64]
 _SLOPE = Symbol("t")
 LARGEST_ENTRY = 9
 STEPS = 128
+LIFT = 0.5
 BLOCK = 512
 
 
@@ -64,7 +65,7 @@ class LinearizationExponent:
     ) -> Values:
         v = np.asarray(targets) @ np.asarray(inputs) / len(targets)
         rate, direction = abs(slope) * float(np.linalg.norm(v)), np.sign(slope) * v / np.linalg.norm(v)
-        start, ends = _trained(self.activation, keys, sizes, inputs, targets, neurons, duration / rate, 0.0)
+        start, ends = _trained(self.activation, keys, sizes, inputs, targets, neurons, duration / rate)
         weights, readouts = start[..., :-1], start[..., -1]
         along = weights @ direction
         a, p = (
@@ -107,8 +108,9 @@ class ConservationExponent:
         eigenvalues, basis = np.linalg.eigh((y * x.T) @ x / len(y))
         order = np.argsort(-abs(eigenvalues))[:2]
         horizon = duration / abs(curvature * eigenvalues[order[0]])
-        start, ends = _trained(self.activation, keys, sizes, inputs, targets, neurons, horizon, 1.0)
-        along = abs(np.concatenate([start[:, None], ends], axis=1)[..., :-1] @ basis[:, order])
+        # In coordinates along the eigenvectors no weight starts near 0, where its power would be huge.
+        start, ends = _trained(self.activation, keys, sizes, x @ basis, targets, neurons, horizon, 1.0, LIFT)
+        along = abs(np.concatenate([start[:, None], ends], axis=1)[..., order])
         symbols = (FIRST_WEIGHT, SECOND_WEIGHT, FIRST_EIGENVALUE, SECOND_EIGENVALUE)
         values = _evaluated(self.quantity, symbols, along[..., 0], along[..., 1], *eigenvalues[order])
         grown = np.linalg.norm(ends[..., :-1], axis=-1)
@@ -133,18 +135,20 @@ def _trained(
     activation: Expr,
     keys: jax.Array,
     sizes: Sequence[float],
-    inputs: Rows,
+    inputs: Rows | Values,
     targets: Sequence[float],
     neurons: int,
     horizon: float,
-    power: float,
+    power: float = 0.0,
+    lift: float = 0.0,
 ) -> tuple[Values, Values]:
     """Weights and readouts (seeds, neurons, d + 1) at the start, and at the end for each size, over eps.
 
-    The flow runs until ``horizon`` in the time ds = |theta|^power dt.
+    The flow runs until ``horizon`` in the time ds = |theta|^power dt. At the start all are normal, moved away
+    from 0 by ``lift``.
     """
     size = neurons * (len(inputs[0]) + 1)
-    found = in_chunks(_program(activation, neurons), keys, size, sizes, inputs, targets, horizon, power)
+    found = in_chunks(_program(activation, neurons), keys, size, sizes, inputs, targets, horizon, power, lift)
     return found[:, 0], found[:, 1:]
 
 
@@ -153,9 +157,15 @@ def _program(activation: Expr, neurons: int) -> Program:
     function = lowered(activation)
 
     def one(
-        draws: jax.Array, sizes: jax.Array, x: jax.Array, y: jax.Array, horizon: jax.Array, power: jax.Array
+        draws: jax.Array,
+        sizes: jax.Array,
+        x: jax.Array,
+        y: jax.Array,
+        horizon: jax.Array,
+        power: jax.Array,
+        lift: jax.Array,
     ) -> jax.Array:
-        directions = draws.reshape(neurons, -1)
+        directions = (draws + lift * jnp.sign(draws)).reshape(neurons, -1)
 
         def loss(parameters: jax.Array) -> jax.Array:
             return ((function(x @ parameters[:, :-1].T) @ parameters[:, -1] - y) ** 2).mean() / 2

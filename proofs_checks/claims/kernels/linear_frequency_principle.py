@@ -7,7 +7,7 @@ from functools import partial
 from math import sqrt
 
 import numpy as np
-from sympy import Abs, Expr, Integer, Rational, S
+from sympy import Abs, Expr, Integer, Rational
 
 from proofs_checks.challenge import ClosedForm
 from proofs_checks.claim import Claim, Point
@@ -26,6 +26,7 @@ from proofs_checks.spectral.splines import (
     mode_numbers,
     trained_networks,
 )
+from theory.kernels.linear_frequency_principle import HALF_WIDTH
 from theory.spectral.splines import EIGENVALUE, HALF, KNOTS, MODE, READOUTS, X, Y
 
 FORMS: dict[Which, Expr] = {"readouts": READOUTS, "knots": KNOTS}
@@ -48,7 +49,7 @@ AMPLITUDE = 1e-4
 KERNEL_RESOLUTION, FIT_RESOLUTION = 0.035, 0.045
 
 
-def claims(profile: Profile, half_width: Rational = S.One) -> tuple[Claim, ...]:
+def claims(profile: Profile, half_width: Rational = HALF_WIDTH) -> tuple[Claim, ...]:
     """Kernels, modes, fits, frequencies; and their controls."""
     spline, polygon = (_fit(profile, half_width, which) for which in ("readouts", "knots"))
     return (

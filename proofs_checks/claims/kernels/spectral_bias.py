@@ -56,7 +56,7 @@ HIGH, HIGH_GRID = (16, 24, 32), 256  # where the power law has set in, and a gri
 POWER = Integer(-2)  # -d on the circle, d = 2
 
 SPECTRUM_RESOLUTION = 0.03
-SPHERE_RESOLUTION = 0.06
+SPHERE_RESOLUTION = 0.015
 TRAINING_RESOLUTION = 0.045
 POWER_RESOLUTION = 0.08
 
@@ -177,7 +177,7 @@ def _sphere(profile_: Profile) -> Claim:
                 "nodes": NODES,
                 "frequencies": SPHERE_MODES,
                 "width": WIDTH,
-                "networks": 4 * NETWORKS,
+                "networks": 64 * NETWORKS,
             },
             predicted,
             resolution=tuple(
