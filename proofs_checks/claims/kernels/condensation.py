@@ -53,6 +53,7 @@ TARGETS = (1.0, 0.6, -0.5, 0.4, -0.7)
 SEEDS, CONTROL_SEEDS = 48, 32
 RESOLUTION = 0.1
 QUADRATIC_DURATION, QUADRATIC_SEEDS = 3.0, 32
+QUADRATIC_NEURONS = 32  # so many that the norm of their drifts is never small by chance
 # Acute and of positive targets: one neuron can fit all, so that training does not end in a local minimum.
 REGIME_INPUTS = ((1.0, 0.4, 0.2), (0.3, 1.0, 0.5), (0.5, 0.2, 1.0))
 REGIME_TARGETS = (1.0, 0.8, 0.6)
@@ -169,7 +170,7 @@ def _quadratic(profile: Profile, activation: Expr) -> tuple[Claim, Claim]:
         "sizes": SIZES,
         "inputs": INPUTS,
         "targets": TARGETS,
-        "neurons": NEURONS,
+        "neurons": QUADRATIC_NEURONS,
         "duration": QUADRATIC_DURATION,
         "curvature": float(taylor(activation, 2)),
     }
