@@ -86,7 +86,7 @@ _FUNCTIONS: Mapping[Any, Callable[..., Value]] = {
 
 
 def _correlated(*values: Value) -> jax.Array:
-    floating = jnp.result_type(*values, jnp.float32)
+    floating = jnp.result_type(*values, float)
     return bivariate_normal_cdf(*(jnp.asarray(value, floating) for value in values))
 
 

@@ -41,7 +41,8 @@ def change_exponent(
     """
     most = max(widths)
     size = most // 2 * (len(inputs[0]) + 1)
-    changes = in_chunks(_program(most), keys, size, widths, decay, inputs, targets, loss)
+    sizes = [float(width) for width in widths]
+    changes = in_chunks(_program(most), keys, size, sizes, decay, inputs, targets, loss)
     return np.asarray(np.log(changes[:, 1] / changes[:, 0]) / np.log(widths[1] / widths[0]))
 
 
@@ -57,7 +58,7 @@ def _program(most: int) -> Program:
         pairs = jnp.stack([half, mirrored], axis=1).reshape(most, -1)
 
         def change(width: jax.Array) -> jax.Array:
-            start = jnp.where(jnp.arange(most)[:, None] < width, pairs, 0.0)
+            start = jnp.where(jnp.arange(most, dtype=width.dtype)[:, None] < width, pairs, 0.0)
             end = _trained(start, width**-decay, x, y, loss)
             moved = jnp.linalg.norm(end.weights - start[:, :-1]) / jnp.linalg.norm(start[:, :-1])
             return jnp.where(end.loss <= loss, moved, jnp.nan)

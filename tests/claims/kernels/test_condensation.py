@@ -78,7 +78,7 @@ def test_directions_against_sign_changes_on_a_fine_grid():
 
         def slope(phi, data=data):
             c, s = math.cos(phi), math.sin(phi)
-            return sum(y * (u * c + v * s) ** 2 * (v * c - u * s) for u, v, y in data)
+            return sum(y * (u * c + v * s) ** 2 * (v * c - u * s) for y, u, v in data)
 
         values = [slope(2 * math.pi * (k + 0.5) / 20_000) for k in range(20_000)]
         changes = sum(a * b < 0 for a, b in zip(values, values[1:] + values[:1], strict=True))

@@ -130,5 +130,5 @@ def test_another_activation_is_judged_as_expected():
 
 def test_the_document_names_every_eigenvalue():
     text = derive("kernels.spectral_bias").text()
-    assert "every even frequency, without biases" in text
+    assert "Every even frequency, without biases" in text
     assert "Funk and Hecke" in text
