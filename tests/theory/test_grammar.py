@@ -3,11 +3,12 @@
 import time
 from fractions import Fraction
 
+import mpmath
 import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Max, Piecewise, Rational, Symbol, erf, exp, log, pi, sqrt
+from sympy import Max, Min, Piecewise, Rational, Symbol, erf, exp, log, pi, sqrt
 
 from theory.errors import InputError
 from theory.grammar import FUNCTIONS, parse, parse_integers, parse_interval, parse_rational
@@ -30,7 +31,13 @@ VALID = {
     "sigmoid(x)": 1 / (1 + exp(-x)),
     "step(x)": sympy.Heaviside(x),
     "heaviside(x, 1)": sympy.Heaviside(x, 1),
-    "leaky_relu(x, 0.1)": Max(0, x) + sympy.Min(0, x) / 10,
+    "leaky_relu(x, 0.1)": Max(0, x) + Min(0, x) / 10,
+    "abrelu(x, 0.1, 2)": 2 * Max(0, x) + Min(0, x) / 10,
+    "elu(x, 2)": Piecewise((x, x > 0), (2 * exp(x) - 2, True)),
+    "relu6(x)": Max(0, Min(6, x)),
+    "hardtanh(x)": Max(-1, Min(1, x)),
+    "hardsigmoid(x)": Max(0, Min(6, x + 3)) / 6,
+    "hardswish(x)": x * Max(0, Min(6, x + 3)) / 6,
     "where(0 < x <= 1, x, 0)": Piecewise((x, (x > 0) & (x <= 1)), (0, True)),
     "where(x < 0 or x > 1, x, 0)": Piecewise((x, (x < 0) | (x > 1)), (0, True)),
     "Piecewise((x, x > 0), (exp(x) - 1, True))": Piecewise((x, x > 0), (exp(x) - 1, True)),
@@ -119,6 +126,19 @@ REFUSED = {
 @pytest.mark.parametrize("text", VALID)
 def test_expressions_are_read(text):
     assert parse(text, ["x", "y"]) == VALID[text]
+
+
+def test_selu_keeps_mean_zero_and_variance_one():
+    """What its two constants are made for; at 17 digits each, the errors are rounding errors."""
+    selu = parse("selu(x)", ["x"])
+    density = exp(-(x**2) / 2) / sqrt(2 * pi)
+
+    def mean(power):
+        weighted = sympy.lambdify(x, selu**power * density, "mpmath")
+        return mpmath.quad(weighted, [-12, -4, -1, 0, 1, 4, 12])
+
+    assert mean(1) == pytest.approx(0, abs=1e-15)
+    assert mean(2) == pytest.approx(1, abs=1e-15)
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: ascii(text[:30]))

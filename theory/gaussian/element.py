@@ -83,6 +83,14 @@ class Element:
     def __pow__(self, exponent: int) -> Element:
         return reduce(lambda value, _: value * self, range(exponent), Element.constant(S.One))
 
+    def reflected(self) -> Element:
+        """The function x -> f(-x), for almost every x."""
+        return reduce(Element.__add__, (_reflected(*pair) for pair in self.terms), Element(()))
+
+    def parity(self) -> tuple[Element, Element]:
+        """The even and the odd part."""
+        return (self + self.reflected()).scaled(S.Half), (self - self.reflected()).scaled(S.Half)
+
     def derivative(self) -> Element:
         """The distributional derivative: a jump of height h at t contributes h times a point mass at t.
 
@@ -154,6 +162,19 @@ def _product(left: Term, right: Term, value: Expr) -> Iterator[tuple[Term, Expr]
         yield term, value
     else:
         yield point_mass(points[0]), value * _value_at(term, points[0])
+
+
+def _reflected(term: Term, value: Expr) -> Element:
+    bare = term._replace(linear=-term.linear, factors=())
+    result = Element.collect([(bare, value * (-1) ** term.power)])
+    for factor in term.factors:
+        if factor.kind == "point":
+            result = result * Element.collect([(point_mass(-factor.shift), S.One)])
+        else:  # 1{-x > t} = 1 - 1{x > -t} beside the jump, Phi(-y) = 1 - Phi(y)
+            opposite = factor._replace(shift=-factor.shift)
+            here = Element.collect([(ONE._replace(factors=(opposite,)), S.One)])
+            result = result * (Element.constant(S.One) - here)
+    return result
 
 
 def point_mass(position: Expr) -> Term:

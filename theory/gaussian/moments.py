@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import sympy
 from sympy import QQ, Expr, I, Rational, Symbol, pi
+from sympy.core.numbers import Exp1
 from sympy.polys.fields import FracElement
 
 from theory.errors import OutsideClass
@@ -66,7 +67,7 @@ def field_of(
 
 def _known(atom: Expr) -> bool:
     """Constants that a combination holds outside the field: pi, square roots, exponentials, erf."""
-    if isinstance(atom, sympy.exp | sympy.erf | sympy.erfc | sympy.asin | sympy.acos | sympy.atan):
+    if isinstance(atom, sympy.exp | Exp1 | sympy.erf | sympy.erfc | sympy.asin | sympy.acos | sympy.atan):
         return True
     return atom == pi or atom**2 == pi or (atom**2).is_Rational or atom.has(BivariateNormalCDF)
 
@@ -76,8 +77,29 @@ def expectation(
 ) -> Combination:
     """E[product of elements[i](x_i)] for x ~ N(0, covariance), in closed form.
 
+    An even function of one variable times an odd function of another has mean 0. Where a wave meets a step,
+    whose threshold it would make complex, only parts of one parity meet: the odd part of max(x, 0) is x/2.
     Raises OutsideClass when an orthant probability without elementary form remains.
     """
+    if len(elements) == 2 and any(map(_mixed, _meetings(elements))):
+        pairs = zip(*(element.parity() for element in elements), strict=True)
+        even, odd = (_expectation(pair, covariance, field) for pair in pairs)
+        return even + odd
+    return _expectation(elements, covariance, field)
+
+
+def _meetings(elements: Sequence[Element]) -> itertools.product[tuple[Term, ...]]:
+    return itertools.product(*([term for term, _ in element.terms] for element in elements))
+
+
+def _mixed(terms: Sequence[Term]) -> bool:
+    """Whether a wave and a step or Phi meet."""
+    return any(term.linear.has(I) for term in terms) and any(term.factors for term in terms)
+
+
+def _expectation(
+    elements: Sequence[Element], covariance: Sequence[Sequence[FracElement]], field: GaussianField
+) -> Combination:
     parts: list[tuple[Monomial, FracElement]] = []
     laws: dict[tuple[Any, ...], _Orthant] = {}
     for combination in itertools.product(*(element.terms for element in elements)):
@@ -102,7 +124,7 @@ def constant(field: GaussianField, value: Expr) -> Combination:
         for part in value.args:
             product = product * constant(field, part)
         return product
-    if isinstance(value, sympy.exp):
+    if isinstance(value, sympy.exp | Exp1):
         return _constant_exponential(field, value)
     if isinstance(value, sympy.erf | sympy.erfc):
         sign = 1 if isinstance(value, sympy.erf) else -1
@@ -118,7 +140,9 @@ def constant(field: GaussianField, value: Expr) -> Combination:
 
 def _constant_exponential(field: GaussianField, value: Expr) -> Combination:
     try:
-        return Combination.of(field, Surd(field.field(1), frozenset()), 0, field.element(value.args[0]))
+        return Combination.of(
+            field, Surd(field.field(1), frozenset()), 0, field.element(value.as_base_exp()[1])
+        )
     except NotInField:
         raise OutsideClass(f"the constant {value} is not in the class") from None
 
@@ -163,7 +187,10 @@ class _Orthant:
     def build(
         cls, terms: Sequence[Term], covariance: Sequence[Sequence[FracElement]], k: GaussianField
     ) -> _Orthant:
-        _refuse_complex_thresholds(terms)
+        if _mixed(terms):
+            raise OutsideClass(
+                "sin or cos times a step or erf is outside the class: its thresholds would be complex"
+            )
         law, weight = _tilted(terms, covariance, k)
         for index, factor in _located(terms, "point"):
             point = k.element(factor.shift)
@@ -218,13 +245,6 @@ def _lowered(powers: tuple[int, ...], index: int) -> tuple[int, ...]:
     return (*powers[:index], powers[index] - 1, *powers[index + 1 :])
 
 
-def _refuse_complex_thresholds(terms: Sequence[Term]) -> None:
-    if any(term.linear.has(I) for term in terms) and any(term.factors for term in terms):
-        raise OutsideClass(
-            "sin or cos times a step or erf is outside the class: its thresholds would be complex"
-        )
-
-
 def _located(terms: Sequence[Term], kind: str) -> list[tuple[int, Factor]]:
     return [(i, factor) for i, term in enumerate(terms) for factor in term.factors if factor.kind == kind]
 
@@ -239,7 +259,7 @@ def _tilted(
     rows = [[k.lift(entry) for entry in row] for row in covariance]
     weight = Combination.rational(k, 1)
     if any(quadratic):
-        matrix = [[rows[i][j] * quadratic[j] + (i == j) for j in range(n)] for i in range(n)]
+        matrix = [[k.lift(rows[i][j] * quadratic[j] + (i == j)) for j in range(n)] for i in range(n)]
         rows, determinant = _solve(matrix, rows, k)
         weight = Combination.of(k, k.inverse(k.sqrt(determinant)))
     mean = [k.reduce(_dot(row, linear, k)) for row in rows]

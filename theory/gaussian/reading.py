@@ -40,14 +40,31 @@ def read(expression: Expr, variable: Symbol) -> Element:
 def require_square_integrable(element: Element, expression: Expr) -> None:
     """Refuse a function s with E[s(z)^2] infinite for z ~ N(0, 1): its exponent must stay below z^2/4.
 
-    Raises InputError.
+    Raises InputError, OutsideClass where it grows faster on a bounded part of the line only.
     """
-    for term, _ in element.terms:
-        if not 2 * term.quadratic + 1 > 0:
-            raise InputError(
-                f"{expression} is not square integrable under N(0, 1): it contains exp(p*z**2) with "
-                f"p = {-term.quadratic / 2}, and E[s(z)**2] is finite only for p < 1/4"
-            )
+    lowest = _lowest(element)
+    if 2 * lowest + 1 > 0:
+        return
+    if all(2 * _lowest(end) + 1 > 0 for end in _ends(element)):
+        raise OutsideClass(
+            f"{expression} is outside the class: on a bounded interval it contains exp({-lowest / 2}*z**2)"
+        )
+    raise InputError(
+        f"{expression} is not square integrable under N(0, 1): it contains exp(p*z**2) with "
+        f"p = {-lowest / 2}, and E[s(z)**2] is finite only for p < 1/4"
+    )
+
+
+def _lowest(element: Element) -> Expr:
+    """The coefficient q of the fastest growing exp(-q x^2/2), at most 0."""
+    return min((term.quadratic for term, _ in element.terms), default=S.Zero)
+
+
+def _ends(element: Element) -> tuple[Element, Element]:
+    """What the function is beyond all of its steps, to the left and to the right."""
+    kept = [(t, tuple(f for f in t.factors if f.kind != "step"), value) for t, value in element.terms]
+    left = Element.collect((t, value) for t, factors, value in kept if factors == t.factors)
+    return left, Element.collect((t._replace(factors=factors), value) for t, factors, value in kept)
 
 
 def require_finite_at(element: Element, a: Expr, b: Expr, c: Expr) -> None:
@@ -55,7 +72,7 @@ def require_finite_at(element: Element, a: Expr, b: Expr, c: Expr) -> None:
 
     exp(-p x^2/2) needs Sigma^-1 + p positive definite. Raises InputError.
     """
-    lowest = min((term.quadratic for term, _ in element.terms), default=S.Zero)
+    lowest = _lowest(element)
     if not (
         1 + lowest * a > 0 and 1 + lowest * b > 0 and (1 + lowest * a) * (1 + lowest * b) > (lowest * c) ** 2
     ):
@@ -133,6 +150,8 @@ def _linear(argument: Expr, whole: Expr, x: Symbol) -> tuple[Expr, Expr]:
 def _exp(expression: Expr, x: Symbol) -> Element:
     exponent = expression.args[0] if isinstance(expression, sympy.exp) else expression.exp
     polynomial = _polynomial(exponent, x)
+    if polynomial is None and exponent.has(*_PIECEWISE):
+        return _piecewise_exponential(exponent, expression, x)
     if polynomial is not None and polynomial.degree() > 2:
         bounded = polynomial.degree() % 2 == 0 and polynomial.LC().is_negative
         if not bounded:
@@ -141,6 +160,19 @@ def _exp(expression: Expr, x: Symbol) -> Element:
             )
     constant, linear, quadratic = _quadratic(exponent, expression, x)
     return exponential(-2 * quadratic, linear, constant)
+
+
+def _piecewise_exponential(exponent: Expr, whole: Expr, x: Symbol) -> Element:
+    """exp of a piecewise polynomial: exp(p_0) + sum_k 1{x > t_k} (exp(p_k) - exp(p_(k-1)))."""
+    element = _read(exponent, x)
+    if not _is_piecewise_polynomial(element):
+        raise OutsideClass(f"{whole} is outside the class: {exponent} is not a piecewise polynomial")
+    edges, pieces = _pieces(element, x)
+    first, *others = (_exp(sympy.exp(piece.as_expr(), evaluate=False), x) for piece in pieces)
+    total = first
+    for edge, before, after in zip(edges, [first, *others], others, strict=False):
+        total = total + step(edge) * (after - before)
+    return total
 
 
 def _from_exponentials(
@@ -164,17 +196,15 @@ def _erf(expression: Expr, x: Symbol) -> Element:
 def _positive(condition: Expr, whole: Expr, x: Symbol) -> Element:
     """The indicator of {condition > 0} for a piecewise polynomial with explicit real roots."""
     element = _read(condition, x)
-    if any(term.quadratic != 0 or term.linear != 0 or _smooth(term) for term, _ in element.terms):
+    if not _is_piecewise_polynomial(element):
         raise OutsideClass(
             f"{whole} is outside the class: the zeros of {condition} are kinks or jumps, and it is not a "
             "piecewise polynomial"
         )
-    breaks = {factor.shift for term, _ in element.terms for factor in term.factors}
-    edges = sorted(breaks)
-    pieces = [_piece(element, edges[:count], x) for count in range(len(edges) + 1)]
+    edges, pieces = _pieces(element, x)
     inside = zip(pieces, [-S.Infinity, *edges], [*edges, S.Infinity], strict=True)
     zeros = {r for piece, low, high in inside for r in _real_roots(piece, whole) if low < r < high}
-    points = sorted(breaks | zeros)
+    points = sorted(zeros.union(edges))
     between = [(left + right) / 2 for left, right in itertools.pairwise(points)]
     probes = [points[0] - 1, *between, points[-1] + 1] if points else [S.Zero]
     signs = [int(bool(_at(pieces, edges, probe) > 0)) for probe in probes]
@@ -188,8 +218,17 @@ def _at(pieces: list[Poly], edges: list[Expr], probe: Expr) -> Expr:
     return pieces[sum(bool(edge < probe) for edge in edges)].eval(probe)
 
 
-def _smooth(term: Term) -> bool:
-    return any(factor.kind != "step" for factor in term.factors)
+def _is_piecewise_polynomial(element: Element) -> bool:
+    return not any(
+        term.quadratic != 0 or term.linear != 0 or any(factor.kind != "step" for factor in term.factors)
+        for term, _ in element.terms
+    )
+
+
+def _pieces(element: Element, x: Symbol) -> tuple[list[Expr], list[Poly]]:
+    """Where a piecewise polynomial changes, and the polynomials before, between and after."""
+    edges = sorted({factor.shift for term, _ in element.terms for factor in term.factors})
+    return edges, [_piece(element, edges[:count], x) for count in range(len(edges) + 1)]
 
 
 def _piece(element: Element, passed: list[Expr], x: Symbol) -> Poly:
@@ -286,6 +325,7 @@ def _reason(expression: Expr, x: Symbol) -> str:
 
 
 _HALF = S.Half
+_PIECEWISE = (Abs, Max, Min, sign, Heaviside, Piecewise)
 _READERS: tuple[tuple[type | tuple[type, ...], Callable[[Expr, Symbol], Element]], ...] = (
     (sympy.Add, _add),
     (sympy.Mul, _mul),

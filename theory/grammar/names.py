@@ -28,17 +28,18 @@ class TakesArguments(Protocol):
 
 
 # These contain an exponential of their argument.
-GROWING = frozenset("exp sinh cosh sigmoid logistic silu softplus elu mish".split())
+GROWING = frozenset("exp sinh cosh sigmoid logistic silu softplus elu selu mish".split())
 
 _ONE = (
     "exp log ln sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc Phi abs Abs sign "
-    "step relu elu gelu sigmoid logistic silu softplus mish"
+    "step relu relu6 selu gelu sigmoid logistic silu softplus mish hardtanh hardsigmoid hardswish"
 )
 ARITIES: Mapping[str, Arity] = {
     **dict.fromkeys(_ONE.split(), Arity()),
     **dict.fromkeys(["max", "Max", "min", "Min"], Arity(1, MOST_COMPARED)),
-    **dict.fromkeys(["heaviside", "Heaviside", "leaky_relu"], Arity(1, 2)),
+    **dict.fromkeys(["heaviside", "Heaviside", "leaky_relu", "elu"], Arity(1, 2)),
     "atan2": Arity(2, 2),
+    "abrelu": Arity(3, 3),
     "where": Arity(3, 3),
     "Piecewise": Arity(1, MOST_PIECES),  # its arguments are pairs (value, condition)
 }
