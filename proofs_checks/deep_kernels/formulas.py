@@ -11,6 +11,15 @@ from typing import Any
 from sympy import Expr, Integer, Rational, S, Symbol
 
 from proofs_checks.challenge import Sampler
+from proofs_checks.deep_kernels.series import (
+    DUAL,
+    EXPECTATIONS,
+    MOVED,
+    SLOPES,
+    SQUARE,
+    pair_values,
+    single_values,
+)
 from proofs_checks.insertion import value_of
 from theory.deep_kernels.layers import DOMAIN
 from theory.gaussian.expectation import A, B, C
@@ -34,12 +43,17 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Maps:
-    """One layer: K_+(x, y) in a, b, c, K_+(x, x) in a; Theta_+ likewise, with Theta, and n if it occurs."""
+    """One layer: K_+(x, y) in a, b, c, K_+(x, x) in a; Theta_+ likewise, with Theta, and n if it occurs.
+
+    Outside the class of closed forms the expectations enter by name (`EXPECTATIONS`), and ``series`` is the
+    activation whose certified series gives their values.
+    """
 
     covariance: Expr
     variance: Expr
     tangent: Expr = S.Zero
     own_tangent: Expr = S.Zero
+    series: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +90,27 @@ def kernels(maps: Maps, inputs: tuple[Vector, ...], pair: Pair, network: Archite
 
 def _next(maps: Maps, now: Kernels, equal: bool, width: int) -> Kernels:
     values = {A: now.first, B: now.second, C: now.mixed, TANGENT: now.tangent, WIDTH: Integer(width)}
+    values |= _single(maps, now.first)
     first = value_of(maps.variance, values)
     if equal:
         return Kernels(first, first, first, value_of(maps.own_tangent, values))
-    second = value_of(maps.variance, {A: now.second})
+    second = value_of(maps.variance, {A: now.second, **_single(maps, now.second)})
+    values |= _pair(maps, now)
     return Kernels(first, second, value_of(maps.covariance, values), value_of(maps.tangent, values))
+
+
+def _single(maps: Maps, variance: Rational) -> dict[Symbol, Rational]:
+    """E[s^2] and E[s'^2] by name; nothing where there are closed forms."""
+    if maps.series is None:
+        return {}
+    return dict(zip((SQUARE, SLOPES), single_values(maps.series, float(variance)), strict=True))
+
+
+def _pair(maps: Maps, now: Kernels) -> dict[Symbol, Rational]:
+    if maps.series is None:
+        return {}
+    found = pair_values(maps.series, float(now.first), float(now.second), float(now.mixed))
+    return dict(zip((DUAL, MOVED), found, strict=True))
 
 
 def _product(inputs: tuple[Vector, ...], pair: Pair) -> Rational:
@@ -89,7 +119,7 @@ def _product(inputs: tuple[Vector, ...], pair: Pair) -> Rational:
 
 
 def covariances() -> Mapping[str, Sampler]:
-    """Samplers of (a, b, c), and of Theta and n for the maps that contain them."""
+    """Samplers of (a, b, c), and of Theta, n and the named expectations for the maps that contain them."""
     return {
         "c > 0": _pairs(0, 1),
         "c < 0": _pairs(-1, 0),
@@ -99,8 +129,8 @@ def covariances() -> Mapping[str, Sampler]:
 
 
 def variances() -> Mapping[str, Sampler]:
-    """Samplers of a, Theta and n."""
-    return {"usual variances": _single}
+    """Samplers of a, Theta, n and the named expectations."""
+    return {"usual variances": _variance}
 
 
 def _between(rng: random.Random, low: Any, high: Any) -> Rational:
@@ -108,10 +138,11 @@ def _between(rng: random.Random, low: Any, high: Any) -> Rational:
 
 
 def _rest(rng: random.Random) -> dict[Symbol, Rational]:
-    return {TANGENT: _between(rng, Rational(1, 5), 2), WIDTH: Integer(rng.randint(8, 64))}
+    named = {symbol: _between(rng, Rational(1, 5), 2) for symbol in (TANGENT, *EXPECTATIONS)}
+    return {**named, WIDTH: Integer(rng.randint(8, 64))}
 
 
-def _single(rng: random.Random) -> Mapping[Symbol, Rational]:
+def _variance(rng: random.Random) -> Mapping[Symbol, Rational]:
     return {A: _between(rng, *DOMAIN.box[A]), **_rest(rng)}
 
 

@@ -18,6 +18,7 @@ from sympy import Expr, Symbol
 from numerics.networks import Layer, Network, Parameters, apply, preactivations, scales
 from numerics.tangents import layerwise_tangent_kernel
 from proofs_checks.deep_kernels.draws import Program, in_chunks, over_draws
+from proofs_checks.deep_kernels.series import DUAL, SQUARE, LayerSeries
 from proofs_checks.lowering import lower
 from theory.gaussian.expectation import A, B, C
 
@@ -307,19 +308,42 @@ class LayerRatios:
         networks = replace(networks, shapes=(networks.shape(depth, width),))
         found = in_chunks(_covariances(networks), keys, networks.draws)
         before, after = found[:, :, :-1], found[:, :, 1:]
-        parts = [self._ratio(before, after, i, j) for i, j in pairs]
+        series = self._series(before, networks.weight_variance)
+        parts = [self._ratio(before, after, i, j, series) for i, j in pairs]
         return np.stack(parts, axis=-1).mean(axis=1).reshape(len(found), -1)
 
-    def _ratio(self, before: NDArray[Any], after: NDArray[Any], i: int, j: int) -> NDArray[Any]:
+    def _series(self, before: NDArray[Any], weight: float) -> LayerSeries | None:
+        """Where the map has no closed form: its expectations at what was measured."""
+        if not (self.equal.has(SQUARE) or self.different.has(DUAL)):
+            return None
+        return LayerSeries(self.activation, np.diagonal(before, axis1=-2, axis2=-1), weight)
+
+    def _ratio(
+        self, before: NDArray[Any], after: NDArray[Any], i: int, j: int, series: LayerSeries | None = None
+    ) -> NDArray[Any]:
         a, b, c = before[..., i, i], before[..., j, j], before[..., i, j]
         regular = (a > 0) & (b > 0) & ((i == j) | (c**2 < (1 - SINGULAR) * a * b))
         a, b, c = (np.where(regular, value, other) for value, other in ((a, 1.0), (b, 1.0), (c, 0.0)))
-        first, second = (_evaluated(self.equal, (A,), value) for value in (a, b))
-        predicted = first if i == j else _evaluated(self.different, (A, B, C), a, b, c)
+        first, predicted, second = self._mapped(a, b, c, i, j, series)
         total = first + 2 * predicted + second
         regular &= total > SMALL * (first + second)
+        total = np.where(regular, total, 1.0)
         measured = after[..., i, i] + 2 * after[..., i, j] + after[..., j, j]
-        return np.where(regular, measured / np.where(regular, total, 1.0), 1.0)
+        if series is not None:
+            series.require_small(i, j, c, np.where(regular, measured / total**2, 0.0))
+        return np.where(regular, measured / total, 1.0)
+
+    def _mapped(
+        self, a: NDArray[Any], b: NDArray[Any], c: NDArray[Any], i: int, j: int, series: LayerSeries | None
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """F_xx, F_xy and F_yy."""
+        if series is None:
+            first, second = (_evaluated(self.equal, (A,), value) for value in (a, b))
+            return first, first if i == j else _evaluated(self.different, (A, B, C), a, b, c), second
+        first, second = (_evaluated(self.equal, (SQUARE,), *one) for one in series.singles(i, j))
+        if i == j:
+            return first, first, second
+        return first, _evaluated(self.different, (DUAL,), *series.pair(i, j, a, b, c)), second
 
 
 def _evaluated(expression: Expr, symbols: tuple[Symbol, ...], *values: NDArray[Any]) -> NDArray[Any]:

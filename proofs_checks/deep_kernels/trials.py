@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from math import sqrt
+from math import isclose, sqrt
 from typing import Any, TypeAlias
 
 from sympy import Expr, Rational, S
@@ -20,13 +20,17 @@ from proofs_checks.deep_kernels.formulas import (
     Pairs,
     Vector,
     covariances,
+    first_covariance,
     kernels,
     variances,
 )
 from proofs_checks.deep_kernels.networks import ExtrapolatedKernel, FluctuationExponent, KernelMean, Kind
+from proofs_checks.deep_kernels.series import SQUARE, require_certified
 from proofs_checks.experiment import batched
 from proofs_checks.insertion import value_of
 from proofs_checks.profile import Profile
+from theory.deep_kernels.enclosure import Recursion
+from theory.deep_kernels.expectations import deep_ball
 from theory.gaussian.expectation import A
 
 Predict: TypeAlias = Callable[[Maps], tuple[float, ...]]
@@ -75,7 +79,7 @@ class Trial:
     @property
     def pairs(self) -> Pairs:
         """Equal inputs only where K_n(x, x) is random, as it is not for sign."""
-        return PAIRS if self.tangent or self.maps.variance.has(A) else PAIRS[len(EQUAL) :]
+        return PAIRS if self.tangent or self.maps.variance.has(A, SQUARE) else PAIRS[len(EQUAL) :]
 
     def like(self, **changes: Any) -> Trial:
         """The same with another architecture."""
@@ -127,6 +131,23 @@ class Trial:
         changed = replace(self.maps, **{field: form})
         return replace(claim, grid=(replace(point, predicted=predict(changed)),))
 
+    def _require_certified(self, pairs: Pairs, resolutions: Iterable[float]) -> None:
+        """Outside the class: predictions against balls. Raises InputError where these are not narrow."""
+        if self.maps.series is None:
+            return
+        for pair, resolution, value in zip(pairs, resolutions, self.values(pairs), strict=True):
+            require_certified(value, self._ball(pair), resolution)
+
+    def _ball(self, pair: Pair) -> Any:
+        network, (i, j) = self.network, pair
+        a, b, c = (first_covariance(INPUTS, place, network) for place in ((i, i), (j, j), pair))
+        standard = network.parametrization == "standard"
+        widths = (len(INPUTS[0]), *(network.width,) * network.depth) if standard else ()
+        recursion = Recursion(
+            network.depth, network.weight_variance, network.bias_variance, network.parametrization, widths
+        )
+        return deep_ball(self.activation, recursion, (a, b, c), self.tangent)
+
     def mean(
         self,
         name: str,
@@ -149,6 +170,7 @@ class Trial:
             "parametrization": network.parametrization,
         }
         point = Point(parameters, self.values(pairs), resolution=self.resolution(pairs, resolution))
+        self._require_certified(pairs, self.resolution(pairs, resolution))
         return Claim(
             name,
             statement,
@@ -171,6 +193,9 @@ class Trial:
             "weights": self._weights(),
         }
         sizes = tuple(self._weights()[1] * size for size in narrow.scales(self.pairs))
+        narrow._require_certified(
+            self.pairs, [EXTRAPOLATED_RESOLUTION * size for size in narrow.scales(self.pairs)]
+        )
         point = Point(
             parameters,
             self.extrapolation(self.maps),
@@ -179,7 +204,21 @@ class Trial:
         )
         experiment = batched(ExtrapolatedKernel(self.activation, self.kind))
         claim = Claim(name, statement, Mean(), experiment, (point,), self.profile.scale(seeds))
-        return self.on_trial(claim, self.extrapolation, self.fields)
+        return self.on_trial(claim, self.extrapolation, self._shown(self.extrapolation))
+
+    def _shown(self, predict: Predict) -> Mapping[str, str]:
+        """Without the maps whose sign does not show: of an odd activation, through an even number of layers.
+
+        There one hidden layer tells them from their negatives.
+        """
+        return {field: name for field, name in self.fields.items() if not self._even(predict, field)}
+
+    def _even(self, predict: Predict, field: str) -> bool:
+        if self.maps.series is None or field != "covariance":
+            return False
+        negated = predict(replace(self.maps, covariance=-self.maps.covariance))
+        pairs = zip(negated, predict(self.maps), strict=True)
+        return all(isclose(one, other, rel_tol=1e-6) for one, other in pairs)
 
     def extrapolation(self, maps: Maps, depth: int | None = None) -> tuple[float, ...]:
         """2 w_{2n} K_{2n} - w_n K_n of the recursion, in which K may depend on n."""

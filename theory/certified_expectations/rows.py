@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sympy import And, Basic, Expr, Ge, Gt, Le, Lt, Symbol
+from sympy import And, Basic, Expr, Function, Ge, Gt, Le, Lt, Symbol
 
 from theory import balls
 from theory.certified_expectations.values import Factor, Z, enclose_line, enclose_pair
@@ -16,6 +16,16 @@ from theory.proving.exactness import ROUNDED, rounded
 from theory.proving.outcome import Answer, Outcome, Status
 
 _BITS = 48  # about 1e-7 of the mean squares at worst; 1e-10 was seen
+
+
+class Enclosable(Function):
+    """A real number that encloses itself."""
+
+    is_real = True
+
+    def ball(self) -> Any:
+        """A ball that contains it. Raises InputError, BallsUnavailable."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -49,12 +59,16 @@ class CertifiedQuadrature:
 
 
 def enclose_expression(expression: Expr) -> Any:
-    """A ball of an expression in expectations at rational covariances. Raises OutsideClass, InputError."""
+    """A ball of an expression in expectations at rational covariances, and in other enclosable numbers.
+
+    Raises OutsideClass, InputError.
+    """
     values: dict[Symbol, Any] = {}
     renamed = {}
-    for index, node in enumerate(sorted(expression.atoms(GaussianExpectation), key=str)):
+    for index, node in enumerate(sorted(expression.atoms(GaussianExpectation, Enclosable), key=str)):
         symbol = Symbol(f"_expectation_{index}", real=True)
-        renamed[node], values[symbol] = symbol, enclose_expectation(node)
+        renamed[node] = symbol
+        values[symbol] = node.ball() if isinstance(node, Enclosable) else enclose_expectation(node)
     return balls.enclose(expression.xreplace(renamed), values)
 
 

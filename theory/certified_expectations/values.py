@@ -67,12 +67,14 @@ class Factor(NamedTuple):
 class CertifiedValues:
     """The two expectations of one activation in z at balls; the accuracy follows the working precision.
 
+    Without ``slopes`` only the first is computed, which takes half the time; the second is then None.
     The radius is about 2^-precision times sqrt(E[s(u)^2] E[s(v)^2]), plus what the balls given imply.
     Raises OutsideClass for functions that are not analytic between kinks or whose derivative is no function,
     InputError where E[s(u)^2] was not shown to be finite.
     """
 
     activation: Expr
+    slopes: bool = True
     closed: ClassVar[bool] = False
     bits_per_layer: ClassVar[int] = 24  # the density's exponents grow by so much what a ball leaves open
     attempts: ClassVar[int] = 2
@@ -91,7 +93,7 @@ class CertifiedValues:
 
     def pair(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
         """Both expectations for a positive definite covariance; the second None if the activation jumps."""
-        orders = (0,) if self.jumps else (0, 1)
+        orders = (0, 1) if self.slopes and not self.jumps else (0,)
         dual, *moved = (enclose_pair(Factor(self.activation, order), a, b, c) for order in orders)
         return dual, moved[0] if moved else None
 
@@ -99,7 +101,7 @@ class CertifiedValues:
         """The same for v = t u, u ~ N(0, a)."""
         stretched = self.activation.subs(Z, t * Z)
         dual = enclose_line((Factor(self.activation), Factor(stretched)), a)
-        if self.jumps:
+        if not self.slopes or self.jumps:
             return dual, None
         return dual, enclose_line((Factor(self.activation, 1), Factor(stretched, 1)), a) / balls.ball(t)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sympy import Derivative, Eq, Expr, Lt, Max, Rational, re, symbols
 
+from theory.deep_kernels.expectations import check_growth, dual_values, outside, slope_values
 from theory.deep_kernels.recursion import PARAMETRIZATIONS, Z, diagonal, dual, layer_map
 from theory.derivation import Row
 from theory.errors import InputError
@@ -96,6 +97,9 @@ def check_moments(function: Expr, depth: int, variance: Expr) -> None:
     The mean of K at finite width is an expectation over random covariances: it exists for functions that
     grow at most linearly. Raises InputError, OutsideClass.
     """
+    if outside(function):
+        check_growth(function, depth, variance)
+        return
     heaviside_form(function, Z)
     element = read(function, Z)
     if any(4 * term.quadratic * variance + 1 <= 0 for term, _ in element.terms):
@@ -122,13 +126,20 @@ def _tame(term: Term, side: int) -> bool:
 
 
 def affine_variance(activation: Expr) -> bool:
-    """Whether E[s(u)^2] is an affine function of the variance, as for ReLU and linear layers."""
+    """Whether E[s(u)^2] is an affine function of the variance, as for ReLU and linear layers.
+
+    False outside the class of closed forms, where that is not looked into.
+    """
+    if outside(activation):
+        return False
     value = diagonal(activation)
     return bool(value.is_polynomial(A) and value.diff(A).is_number)
 
 
 def affine_covariance(activation: Expr) -> bool:
     """Whether E[s(u) s(v)] is an affine function of the covariance matrix, as for linear layers."""
+    if outside(activation):
+        return False
     value = dual(activation)
     return bool(value.is_polynomial(A, B, C) and all(value.diff(entry).is_number for entry in (A, B, C)))
 
@@ -145,7 +156,9 @@ def constant_slope(activation: Expr) -> Expr | None:
 
 
 def dual_rows(activation: Expr) -> tuple[Row, ...]:
-    """E[s s] in closed form, for two inputs and for one."""
+    """E[s s] in closed form, for two inputs and for one; outside the class its values at one covariance."""
+    if outside(activation):
+        return dual_values(activation, INSTANCE)
     closed, single = dual(activation), single_expectation(activation**2, Z)
     return (
         *_form_row(activation),
@@ -166,7 +179,9 @@ def dual_rows(activation: Expr) -> tuple[Row, ...]:
 
 
 def slope_rows(activation: Expr) -> tuple[Row, ...]:
-    """E[s' s'] in closed form, for two inputs and for one."""
+    """E[s' s'] in closed form, for two inputs and for one; outside the class its values at one covariance."""
+    if outside(activation):
+        return slope_values(activation, INSTANCE)
     slope = derivative(activation, Z)
     single = single_expectation(slope**2, Z)
     return (

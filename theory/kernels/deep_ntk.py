@@ -17,6 +17,8 @@ from sympy import (
     symbols,
 )
 
+from theory.deep_kernels import expectations
+from theory.deep_kernels.expectations import continuous, deep_row, limiting_row, outside, pair, pair_slope
 from theory.deep_kernels.layers import (
     BIAS,
     DOMAIN,
@@ -32,7 +34,7 @@ from theory.deep_kernels.layers import (
 )
 from theory.deep_kernels.recursion import Z, layer_map
 from theory.derivation import Derivation, Row
-from theory.gaussian import derivative, pair_expectation, read, tangent_kernel
+from theory.gaussian import derivative, pair_expectation, tangent_kernel
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import GaussianRules, Independence, Mean, SameFunction
 from theory.kernels.two_layer_ntk import JACOT, Sigma, SigmaPrime, slope_of
@@ -77,8 +79,7 @@ def standard_or_ntk(parametrization: str, bias_variance: Expr) -> tuple[Expr, Ex
 def recursion(activation: Expr, parametrization: str, bias_variance: Expr) -> Expr:
     """Theta^{l+1} from K^l = [[a, c], [c, b]] and Theta^l."""
     factor, constant = standard_or_ntk(parametrization, bias_variance)
-    value, slope = layer_map(activation)
-    return constant + factor * value + WEIGHT**2 * slope * TANGENT
+    return constant + factor * pair(activation) + WEIGHT**2 * pair_slope(activation) * TANGENT
 
 
 def statement(
@@ -89,7 +90,7 @@ def statement(
     parametrization: str = "ntk",
 ) -> Statement:
     """The parametrizations of Sohl-Dickstein et al.; the first layer has the scale sigma_w/sqrt(d)."""
-    slope_of(activation)
+    _require_slope(activation)
     check_moments(activation, depth, weight_variance + bias_variance)
     closed = recursion(activation, parametrization, bias_variance)
     return Statement(
@@ -97,9 +98,8 @@ def statement(
         title="The tangent kernel of deep networks",
         summary=(
             r"The tangent kernel of a layer is that of its own weights and biases plus $\sigma_w^2 D$ times "
-            r"the one it inherits, $D = \sigma' \sigma'$. With one hidden layer its mean is the closed "
-            r"form at "
-            r"every width; with more, wide layers follow the same recursion. "
+            r"the one it inherits, $D = \sigma' \sigma'$. With one hidden layer its mean is what this "
+            r"recursion gives, at every width; with more, wide layers follow it. "
             rf"Measured with {depth} hidden layers, $\sigma_w^2 = {weight_variance}$, "
             rf"$\sigma_b^2 = {bias_variance}$, in the {parametrization} parametrization."
         ),
@@ -111,6 +111,14 @@ def statement(
         domain=DOMAIN,
         error_term=1 / WIDTH,
     )
+
+
+def _require_slope(activation: Expr) -> None:
+    """Raises InputError where there is no derivative kernel."""
+    if outside(activation):
+        expectations.slope_of(activation)
+    else:
+        slope_of(activation)
 
 
 def _hypotheses(activation: Expr, parametrization: str) -> tuple[Hypothesis, ...]:
@@ -138,7 +146,7 @@ def _hypotheses(activation: Expr, parametrization: str) -> tuple[Hypothesis, ...
             r"$\sigma$ is continuous, with derivative $\sigma'$ almost everywhere, and in networks with "
             r"two or "
             r"more hidden layers grows at most linearly",
-            holds=lambda _: read(activation, Z).continuous(),
+            holds=lambda _: continuous(activation),
         ),
     )
 
@@ -161,8 +169,14 @@ def derivation(
         *_exact_rows(activation, parametrization, bias_variance),
         *_limit_rows(activation, parametrization, bias_variance),
         *_flip_rows(activation),
+        *_through_depth(activation, depth, (weight_variance, bias_variance)),
     )
     return Derivation(found, rows, _limiting_case(activation, parametrization, bias_variance))
+
+
+def _through_depth(activation: Expr, depth: int, variances: tuple[Expr, Expr]) -> tuple[Row, ...]:
+    """Outside the class: the kernel of the output at one first covariance, in the ``ntk`` parametrization."""
+    return (deep_row(activation, depth, variances, INSTANCE, tangent=True),) if outside(activation) else ()
 
 
 def _scales(parametrization: str) -> tuple[Expr, Expr]:
@@ -255,15 +269,10 @@ def _width_rows(parametrization: str, bias_variance: Expr) -> tuple[Row, ...]:
 
 def _exact_rows(activation: Expr, parametrization: str, bias_variance: Expr) -> tuple[Row, ...]:
     """Above the first layer, whose tangent kernel is not random."""
-    slope = derivative(activation, Z)
-    value, moved = (pair_expectation(f, f, Z) for f in (activation, slope))
-    closed = layer_map(activation)
+    value, moved = _terms(activation)
     start, split = Eq(R, TANGENT), Eq(Mean(D * TANGENT), TANGENT * Mean(D))
     means = Eq(Mean(S), value, evaluate=False), Eq(Mean(D), moved, evaluate=False)
-    forms = (
-        Eq(value, closed.dual, evaluate=False),
-        Eq(moved, closed.derivative, evaluate=False),
-    )
+    forms = _forms(activation)
     mean = _mean_of_kernel(parametrization, bias_variance, Mean(D * R))
     concluded = Eq(Mean(EMPIRICAL), recursion(activation, parametrization, bias_variance), evaluate=False)
     return (
@@ -281,11 +290,11 @@ def _exact_rows(activation: Expr, parametrization: str, bias_variance: Expr) -> 
 
 def _limit_rows(activation: Expr, parametrization: str, bias_variance: Expr) -> tuple[Row, ...]:
     """Above deeper layers D and R are dependent; in wide ones R is constant. This is cited."""
-    value, moved = (pair_expectation(f, f, Z) for f in (activation, derivative(activation, Z)))
+    value, moved = _terms(activation)
     factor, constant = standard_or_ntk(parametrization, bias_variance)
     limit = Eq(TANGENT_NEXT, constant + factor * value + WEIGHT**2 * TANGENT * moved, evaluate=False)
-    closed = layer_map(activation)
-    forms = (Eq(value, closed.dual, evaluate=False), Eq(moved, closed.derivative, evaluate=False))
+    concluded = Eq(TANGENT_NEXT, recursion(activation, parametrization, bias_variance), evaluate=False)
+    inserted = Row(concluded, "inserted", Consequence((limit, *_forms(activation))))
     return (
         Row(
             limit,
@@ -295,12 +304,22 @@ def _limit_rows(activation: Expr, parametrization: str, bias_variance: Expr) -> 
             + (" (both sides over $n$)" if parametrization == "standard" else ""),
             Citation(JACOT if parametrization == "ntk" else YANG),
         ),
-        Row(
-            Eq(TANGENT_NEXT, recursion(activation, parametrization, bias_variance), evaluate=False),
-            "inserted",
-            Consequence((limit, *forms)),
-        ),
+        *(() if outside(activation) else (inserted,)),  # outside the class that is the conclusion
     )
+
+
+def _terms(activation: Expr) -> tuple[Expr, Expr]:
+    """E[s s] and E[s' s'], unevaluated."""
+    value, moved = (pair_expectation(f, f, Z) for f in (activation, expectations.slope_of(activation)))
+    return value, moved
+
+
+def _forms(activation: Expr) -> tuple[Eq, ...]:
+    """Their closed forms, none outside the class."""
+    if outside(activation):
+        return ()
+    pairs = zip(_terms(activation), layer_map(activation), strict=True)
+    return tuple(Eq(term, closed, evaluate=False) for term, closed in pairs)
 
 
 def _flip_rows(activation: Expr) -> tuple[Row, ...]:
@@ -337,6 +356,8 @@ def _flip_rows(activation: Expr) -> tuple[Row, ...]:
 def _limiting_case(activation: Expr, parametrization: str, bias_variance: Expr) -> Row:
     """One hidden layer without biases is the two-layer network: Theta = E[s s] + c E[s' s']."""
     _, constant = standard_or_ntk(parametrization, bias_variance)
+    if outside(activation):
+        return limiting_row(activation, INSTANCE, slopes=INSTANCE[C])
     deep = recursion(activation, parametrization, bias_variance) - constant
     shallow = deep.subs({TANGENT: C, WEIGHT: 1, BIAS: 0, WIDTH: 1})
     relation = Eq(shallow, tangent_kernel(activation, Z), evaluate=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sympy import And, Eq, Expr, Integer, Lt, Rational, Sum, Symbol, exp, sqrt, symbols
 
+from theory.deep_kernels.expectations import deep_row, limiting_row, outside, pair, single
 from theory.deep_kernels.layers import (
     A_NEXT,
     B_NEXT,
@@ -40,8 +41,8 @@ LAW = Eq(WIDTH * VARIANCE, WEIGHT**4 * (Mean(NEURON**2) - Mean(NEURON) ** 2), ev
 
 def next_covariance(activation: Expr) -> tuple[Eq, ...]:
     """K^{l+1} at (x, x), (y, y) and (x, y) from K^l = [[a, c], [c, b]]."""
-    single = diagonal(activation)
-    values = (single, single.xreplace({A: B}), dual(activation))
+    own = single(activation)
+    values = (own, own.subs(A, B), pair(activation))
     entries = (A_NEXT, B_NEXT, C_NEXT)
     return tuple(
         Eq(entry, BIAS**2 + WEIGHT**2 * value, evaluate=False)
@@ -51,7 +52,7 @@ def next_covariance(activation: Expr) -> tuple[Eq, ...]:
 
 def exact_mean(activation: Expr) -> Eq:
     """E[K_n] given that this layer has the covariance [[a, c], [c, b]], at every width n."""
-    return Eq(Mean(EMPIRICAL), BIAS**2 + WEIGHT**2 * dual(activation), evaluate=False)
+    return Eq(Mean(EMPIRICAL), BIAS**2 + WEIGHT**2 * pair(activation), evaluate=False)
 
 
 def statement(
@@ -123,8 +124,14 @@ def derivation(
         *_activation_rows(activation),
         *_limit_rows(activation),
         *_affine_rows(activation),
+        *_through_depth(activation, depth, (weight_variance, bias_variance)),
     )
     return Derivation(found, rows, _limiting_case(activation))
+
+
+def _through_depth(activation: Expr, depth: int, variances: tuple[Expr, Expr]) -> tuple[Row, ...]:
+    """Outside the class: the kernel of the output at one first covariance."""
+    return (deep_row(activation, depth, variances, INSTANCE, tangent=False),) if outside(activation) else ()
 
 
 def _neuron_rows() -> tuple[Row, ...]:
@@ -203,7 +210,7 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
     """The expectation of this activation, and with it the exact mean of K_n."""
     rows = dual_rows(activation)
     expectation = pair_expectation(activation, activation, Z)
-    closed = Eq(expectation, dual(activation), evaluate=False)
+    inserted = () if outside(activation) else (Eq(expectation, dual(activation), evaluate=False),)
     neuron = Eq(Mean(NEURON), expectation, evaluate=False)
     return (
         *rows,
@@ -213,7 +220,7 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
             r"the mean of $K_n$ given $K^l$, which for the first hidden layer is not random: with one "
             r"hidden layer "
             r"the covariance of the output is this at every width",
-            Consequence((CONDITIONAL, neuron, closed)),
+            Consequence((CONDITIONAL, neuron, *inserted)),
         ),
     )
 
@@ -239,6 +246,8 @@ def _limit_rows(activation: Expr) -> tuple[Row, ...]:
     cited = tuple(
         Row(limit, reason, Citation(MATTHEWS)) for limit, reason in zip(limits, reasons, strict=True)
     )
+    if outside(activation):  # the limits are the conclusion
+        return cited
     closed = (
         Eq(second, diagonal(activation), evaluate=False),
         Eq(second.subs(A, B), diagonal(activation).xreplace({A: B}), evaluate=False),
@@ -273,6 +282,8 @@ def _affine_rows(activation: Expr) -> tuple[Row, ...]:
 
 def _limiting_case(activation: Expr) -> Row:
     """Equal inputs, y = x, where the normal form has the limit; otherwise orthogonal ones."""
+    if outside(activation):
+        return limiting_row(activation, INSTANCE)
     closed = dual(activation)
     if has_diagonal_limit(closed):
         single = single_expectation(activation**2, Z)

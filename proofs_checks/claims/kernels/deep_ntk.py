@@ -10,11 +10,12 @@ from sympy import Expr, Rational, S, sqrt
 
 from proofs_checks.claim import Claim
 from proofs_checks.deep_kernels.formulas import Architecture, Maps
+from proofs_checks.deep_kernels.series import named
 from proofs_checks.deep_kernels.trials import EQUAL, PAIRS, Trial, control
 from proofs_checks.profile import Profile
+from theory.deep_kernels.expectations import outside, single, single_slope
 from theory.deep_kernels.layers import BIAS, RELU, WEIGHT, constant_slope
-from theory.deep_kernels.recursion import PARAMETRIZATIONS, Z, diagonal
-from theory.gaussian import derivative
+from theory.deep_kernels.recursion import PARAMETRIZATIONS
 from theory.kernels.deep_ntk import TANGENT, recursion, standard_or_ntk
 from theory.kernels.nngp import next_covariance
 
@@ -58,13 +59,14 @@ def claims(
 def maps_of(activation: Expr, network: Architecture) -> Maps:
     """The recursion of the theorem at the variances of a network."""
     numbers = {WEIGHT: sqrt(network.weight_variance), BIAS: sqrt(network.bias_variance)}
-    variance, _, covariance = (relation.rhs.subs(numbers) for relation in next_covariance(activation))
+    variance, _, covariance = (relation.rhs for relation in next_covariance(activation))
     parametrization, bias = network.parametrization, network.bias_variance
     tangent = recursion(activation, parametrization, bias)
     factor, constant = standard_or_ntk(parametrization, bias)
-    slope = diagonal(derivative(activation, Z))
-    own = constant + factor * diagonal(activation) + WEIGHT**2 * slope * TANGENT
-    return Maps(covariance, variance, tangent.subs(numbers), own.subs(numbers))
+    own = constant + factor * single(activation) + WEIGHT**2 * single_slope(activation) * TANGENT
+    maps = named(activation, *(one.subs(numbers) for one in (covariance, variance, tangent, own)))
+    covariance, variance, tangent, own = maps
+    return Maps(covariance, variance, tangent, own, activation if outside(activation) else None)
 
 
 def _trial(profile: Profile, activation: Expr, network: Architecture) -> Trial:

@@ -13,9 +13,11 @@ from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Mean
 from proofs_checks.deep_kernels.formulas import Architecture, Maps, Pairs, covariances, variances
 from proofs_checks.deep_kernels.networks import LayerRatios
+from proofs_checks.deep_kernels.series import SERIES_MARGIN, named
 from proofs_checks.deep_kernels.trials import EQUAL, PAIRS, Trial, control
 from proofs_checks.experiment import Batched, batched
 from proofs_checks.profile import Profile
+from theory.deep_kernels.expectations import outside
 from theory.deep_kernels.layers import BIAS, RELU, WEIGHT, affine_covariance, affine_variance
 from theory.kernels.nngp import next_covariance
 
@@ -106,8 +108,9 @@ def _retrial(trial: Trial, **changes: Any) -> Trial:
 def maps_of(activation: Expr, network: Architecture) -> Maps:
     """The recursion of the theorem at the variances of a network."""
     numbers = {WEIGHT: sqrt(network.weight_variance), BIAS: sqrt(network.bias_variance)}
-    variance, _, covariance = (relation.rhs.subs(numbers) for relation in next_covariance(activation))
-    return Maps(covariance, variance)
+    equations = (relation.rhs.subs(numbers) for relation in next_covariance(activation))
+    variance, _, covariance = named(activation, *equations)
+    return Maps(covariance, variance, series=activation if outside(activation) else None)
 
 
 def _trial(profile: Profile, activation: Expr, network: Architecture) -> Trial:
@@ -178,6 +181,7 @@ def _layer_by_layer(trial: Trial) -> Claim:
         "networks": NETWORKS,
     }
     resolution, entries = trial.finer(RATIO_RESOLUTION), len(trial.pairs) * network.depth
+    margin = SERIES_MARGIN if trial.maps.series is not None else 0.0
 
     def claimed(different: Expr, equal: Expr) -> Claim:
         return Claim(
@@ -187,7 +191,7 @@ def _layer_by_layer(trial: Trial) -> Claim:
             r"$f(x) + f(y)$ that belong to them have a ratio of mean 1",
             Mean(),
             _ratios(trial.activation, different, equal),
-            (Point(parameters, (1.0,) * entries, resolution=resolution),),
+            (Point(parameters, (1.0,) * entries, margin=margin, resolution=resolution),),
             trial.profile.scale(96),
         )
 
