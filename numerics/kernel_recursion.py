@@ -23,11 +23,11 @@ from typing import Any, Final, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from numerics.elementary import root
+from numerics.devices import tile_side
+from numerics.elementary import once, root
 from numerics.geometry import area_matrix
 from numerics.memory import OutOfMemory, free_bytes
 
-TILE: Final = 128  # rows and columns: a tile and its temporaries take about 1 MiB in float64
 _ASKED_ABOVE: Final = 2**27  # bytes of result from which on the free memory is looked up
 
 # Below this squared sine of the angle, a b - c^2 is too inaccurate: its error is a few units of rounding,
@@ -85,16 +85,17 @@ def pair(recursion: Recursion, x: jax.Array, y: jax.Array) -> Pair:
 
 
 def matrices(
-    recursion: Recursion, rows: jax.Array, columns: jax.Array | None = None, tile: int = TILE
+    recursion: Recursion, rows: jax.Array, columns: jax.Array | None = None, tile: int | None = None
 ) -> Pair:
     """Both kernels of rows (n, d) with columns (m, d), of shape (n, m); with themselves if there are none.
 
-    Jittable and differentiable. Raises OutOfMemory before anything is allocated if the results do not fit.
+    ``tile`` rows and columns at a time, at most; the device decides by default. Jittable and differentiable.
+    Raises OutOfMemory before anything is allocated if the results do not fit.
     """
     itemsize = jnp.dtype(rows.dtype).itemsize
     count = len(rows) if columns is None else len(columns)
     require_memory(2 * len(rows) * count * itemsize)
-    return _matrices(recursion, rows, columns, tile)
+    return _matrices(recursion, rows, columns, tile or tile_side(jax.devices()[0], itemsize))
 
 
 def blocks(
@@ -163,9 +164,9 @@ def _matrices(recursion: Recursion, rows: jax.Array, columns: jax.Array | None, 
     left = prepared(recursion, rows)
     right = left if columns is None else prepared(recursion, columns)
     shape = (len(left.vectors), len(right.vectors))
-    starts = [_starts(count, tile) for count in shape]
+    height, width = (_even(count, tile) for count in shape)
+    starts = _starts(shape[0], height), _starts(shape[1], width)
     places = [(i, j) for i in starts[0] for j in starts[1] if not symmetric or i <= j]
-    height, width = min(tile, shape[0]), min(tile, shape[1])
 
     def add(results: Pair, place: jax.Array) -> tuple[Pair, None]:
         i, j = place[0], place[1]
@@ -183,6 +184,12 @@ def _matrices(recursion: Recursion, rows: jax.Array, columns: jax.Array | None, 
 
     empty = jnp.zeros(shape, left.vectors.dtype)
     return jax.lax.scan(add, (empty, empty), jnp.asarray(places))[0]
+
+
+def _even(count: int, tile: int) -> int:
+    """The side of as few equal tiles as cover the data, a multiple of 4 where possible."""
+    side = -(-count // -(-count // tile)) if count else 1
+    return min(-(-side // 4) * 4, tile, max(count, 1))
 
 
 def _starts(count: int, tile: int) -> list[int]:
@@ -234,7 +241,8 @@ def _tile(
     tangent = _first_tangent(recursion, inner, dimension)
     layers = _layers(recursion, rows, columns, inner.dtype)
     if recursion.layer.careful is None:
-        return _fast(recursion, layers, inner, tangent)[0]
+        c, t = _fast(recursion, layers, inner, tangent)[0]
+        return once(c), once(t)
     return choose(
         lambda: _fast(recursion, layers, inner, tangent),
         lambda: _careful(

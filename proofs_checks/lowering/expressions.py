@@ -256,6 +256,8 @@ class _Evaluation:
                 return self._product(node)
             case Pow():
                 return self._power(node.base, node.exp)
+            case exp():
+                return self._exponential(node.args[0])
             case log():
                 return self._logarithm(node.args[0])
             case Piecewise():
@@ -278,13 +280,34 @@ class _Evaluation:
         return total if constant == 0 else total + constant
 
     def _product(self, node: Mul) -> Value:
+        """Factors of one shape first: what belongs to one input is divided once per input, not per pair."""
         constant, factors = self._split(node)
-        below = [factor for factor in factors if _is_quotient(factor)]
-        above = [self.value(factor) for factor in factors if factor not in below]
-        numerator = _fold(jnp.multiply, [*above, constant] if constant != 1 or not above else above)
-        if not below:
-            return numerator
-        return numerator / _fold(jnp.multiply, [self._power(f.base, -f.exp) for f in below])
+        groups: dict[Any, tuple[list[Value], list[Value]]] = {}
+        for factor in factors:
+            quotient = _is_quotient(factor)
+            value = self._power(factor.base, -factor.exp) if quotient else self.value(factor)
+            groups.setdefault(jnp.shape(value), ([], []))[quotient].append(value)
+        parts = []
+        for shape in sorted(groups, key=math.prod):
+            above, below = groups[shape]
+            if constant != 1 or not above:
+                above.append(constant)
+                constant = 1
+            numerator = _fold(jnp.multiply, above)
+            parts.append(numerator / _fold(jnp.multiply, below) if below else numerator)
+        return _fold(jnp.multiply, parts)
+
+    def _exponential(self, argument: Expr) -> Value:
+        """exp of a sum of terms of one sign and of one symbol each: a product of exponentials.
+
+        Of two inputs, these are exponentials per input rather than per pair. None of them overflows or
+        vanishes long before their product does.
+        """
+        terms = Add.make_args(argument)
+        single = all(len(term.free_symbols) == 1 for term in terms)
+        if len(terms) > 1 and single and (argument.is_negative or argument.is_positive):
+            return _fold(jnp.multiply, [jnp.exp(self.value(term)) for term in terms])
+        return jnp.exp(self.value(argument))
 
     def _power(self, base: Expr, exponent: Expr) -> Value:
         if isinstance(exponent, Integer) and exponent < 0:
@@ -294,13 +317,15 @@ class _Evaluation:
         if isinstance(exponent, Integer):
             return self.value(base) ** int(exponent)
         if exponent == Rational(1, 2):
-            return jnp.sqrt(self.value(base))
+            return elementary.plain_root(self.value(base))
         if exponent == Rational(-1, 2):
-            return 1 / jnp.sqrt(self.value(base))
+            return 1 / elementary.plain_root(self.value(base))
         if (
             isinstance(exponent, Rational) and exponent.q == 2 and exponent > 0
         ):  # jnp.power is ten times slower
-            return self.value(base) ** int(exponent - Rational(1, 2)) * jnp.sqrt(self.value(base))
+            return self.value(base) ** int(exponent - Rational(1, 2)) * elementary.plain_root(
+                self.value(base)
+            )
         return jnp.power(self.value(base), self.value(exponent))
 
     def _logarithm(self, argument: Expr) -> Value:
@@ -334,7 +359,7 @@ class _Evaluation:
 
 def _is_quotient(factor: Expr) -> bool:
     """Whether the factor is written below the fraction line, rather than as a logistic function."""
-    negative = isinstance(factor, Pow) and isinstance(factor.exp, Rational) and factor.exp < 0
+    negative = isinstance(factor, Pow) and isinstance(factor.exp, Rational) and bool(factor.exp < 0)
     return negative and _one_plus_exponential(factor.base) is None
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import sympy
-from sympy import Expr, Integer, Pow, Symbol, pi
+from sympy import Add, Expr, Integer, Mul, Poly, Pow, Symbol, atan, atan2, pi
 
 from numerics.elementary import arctan2, root
 from numerics.kernel_recursion import Layer, Pair
@@ -103,7 +103,37 @@ def _deep_form(form: Expr) -> Expr:
     """Stable, with roots of products split, so that their factors cancel or belong to one input each."""
     stable = stable_form(form.xreplace({A: P**2, B: Q**2, COVARIANCE: C}))
     split = stable.replace(_is_root, lambda node: Pow(sympy.factor(node.base), node.exp))
-    return split.xreplace({AREA**2: SQUARE})
+    divided = split.xreplace({AREA**2: SQUARE}).replace(lambda node: isinstance(node, Mul), _divided)
+    return divided.replace(atan, _of_quotient)
+
+
+def _of_quotient(ratio: Expr) -> Expr:
+    """atan of a quotient by a root as atan2, which needs one division less."""
+    numerator, denominator = sympy.fraction(ratio)
+    return atan2(numerator, denominator) if _is_root(denominator) else atan(ratio)
+
+
+def _divided(term: Expr) -> Expr:
+    """N / (D sqrt(R)^k) with N = q R + r as q sqrt(R)^(2-k) / D + r / (D sqrt(R)^k).
+
+    Only where q and r have no negative coefficient, as N has none: then nothing cancels.
+    """
+    roots = [factor for factor in term.args if _is_root(factor) and factor.exp < 0]
+    sums = [factor for factor in term.args if isinstance(factor, Add)]
+    if len(roots) != 1 or len(sums) != 1:
+        return term
+    generators = (SQUARE, P, Q, C)  # divided by the highest power of the first
+    radicand = roots[0].base
+    if not (radicand.is_polynomial(*generators) and sums[0].is_polynomial(*generators)):
+        return term
+    (quotient,), rest = sympy.reduced(sums[0], [radicand], *generators)
+    parts = [Poly(part, *generators) for part in (quotient, rest)]
+    if quotient == 0 or any(
+        coefficient.is_negative is not False for p in parts for coefficient in p.coeffs()
+    ):
+        return term
+    others = term / sums[0]
+    return others * radicand * sympy.factor(quotient) + others * sympy.factor(rest)
 
 
 def _is_root(node: Any) -> bool:
