@@ -29,11 +29,11 @@ from numerics.networks import Network, Parameters, scales
 Contraction = Literal["full", "trace"]
 
 _DEFAULT_BYTES = 2**28
-# Tiles of a symmetric kernel: products of fewer rows than the first cost as much time, products of as many as
-# the second run at full speed; more than eight in a row save less than a sixteenth of the work.
-_LEAST_ROWS, _GOOD_ROWS, _MOST_TILES = 48, 160, 8
-# A few tiles of signals that stay in the cache are written out: faster, but all their slices exist at once.
-_UNROLLED_TILES, _UNROLLED_BYTES = 4, 2**23
+# Tiles of a symmetric kernel: products of fewer rows than the first run at half the speed, of as many as the
+# second at all of it; more than eight in a row save less than a sixteenth of the work.
+_LEAST_ROWS, _GOOD_ROWS, _MOST_TILES = 64, 256, 8
+# Tiles written out run side by side, but the compiler then keeps the products of all of them at once.
+_UNROLLED_TILES, _UNROLLED_BYTES = 3, 2**23
 
 
 def empirical_tangent_kernel(
@@ -93,7 +93,8 @@ def layerwise_tangent_kernel(
     """
     others = x1 if x2 is None else x2
     rows = _rows_within(network, x1.shape[0], others.shape[0], x1.dtype, contraction, maximum_bytes)
-    needed = layerwise_bytes(network, rows, others.shape[0], x1.dtype, contraction)
+    panel = (rows, others.shape[0]) if x2 is not None or rows < x1.shape[0] else (rows, None)
+    needed = layerwise_bytes(network, *panel, x1.dtype, contraction)
     result = _result_bytes(x1, others, network.widths[-1], contraction)
     _require(needed + result, "take the slabs of tangent_kernel_slabs one at a time")
     if x2 is None:
@@ -134,41 +135,50 @@ def tangent_kernel_slabs(
 
 
 def layerwise_bytes(
-    network: Network, rows: int, columns: int, dtype: DTypeLike, contraction: Contraction = "full"
+    network: Network, rows: int, columns: int | None, dtype: DTypeLike, contraction: Contraction = "full"
 ) -> int:
-    """Predicted peak of ``layerwise_tangent_kernel`` for a panel of rows, without its final result.
+    """Predicted peak of ``layerwise_tangent_kernel``, without its final result.
 
-    Signals h and delta of both sides, two Gram matrices and their product.
+    For a panel of rows: signals h and delta of both sides, two Gram matrices and their product. With
+    ``columns=None``, for ``rows`` data with themselves: the signals once, and a tile.
     """
-    outputs = network.widths[-1]
+    outputs, hidden = network.widths[-1], network.widths[1:-1]
     # The delta of the last layer is the identity, that of the last but one a product made when needed.
-    signals = sum(network.widths[:-1]) + outputs * sum(network.widths[1:-1])
-    entries = rows * columns * (outputs**2 if contraction == "full" else 1)
-    return jnp.dtype(dtype).itemsize * (signals * (rows + columns) + 3 * entries)
+    signals = sum(network.widths[:-1]) + outputs * sum(hidden)
+    across = outputs if contraction == "full" else 1
+    if columns is None:
+        side = -(-rows // _tiles(rows, across, rows))
+        floats = (signals + sum(hidden)) * rows + 3 * (side * across) ** 2  # with the slopes
+    else:
+        floats = signals * (rows + columns) + 3 * rows * columns * across**2
+    return jnp.dtype(dtype).itemsize * floats
+
+
+class _Forward(NamedTuple):
+    """Of n data: h^{l-1} of every layer, shape (n, n_{l-1}), and the slopes s'(z^l) of the hidden ones."""
+
+    inputs: tuple[Array, ...]
+    slopes: tuple[Array, ...]
+
+    def rows(self, start: Any, count: int) -> "_Forward":
+        return jax.tree.map(partial(lax.dynamic_slice_in_dim, start_index=start, slice_size=count), self)
 
 
 class _Signals(NamedTuple):
     """Of n data: h^{l-1} of every layer, shape (n, n_{l-1}), and delta^l of all but the last, (n, k, n_l).
 
-    The delta of the last but one, the largest that is cheap, is kept as its factors: slopes (n, 1, n_l) and
-    weights (1, k, n_l).
+    The delta of the last hidden layer, cheap and as large as the others, is made when needed, from its slopes
+    (n, n_l).
     """
 
     inputs: tuple[Array, ...]
     sensitivities: tuple[Array, ...]
-    factors: tuple[Array, Array] | None
+    last: Array | None
 
-    def rows(self, start: Any, count: int) -> "_Signals":
-        taken = partial(lax.dynamic_slice_in_dim, start_index=start, slice_size=count)
-        factors = None if self.factors is None else (taken(self.factors[0]), self.factors[1])
-        return _Signals(tuple(map(taken, self.inputs)), tuple(map(taken, self.sensitivities)), factors)
-
-    def deltas(self) -> tuple[Array, ...]:
-        return (
-            self.sensitivities
-            if self.factors is None
-            else (*self.sensitivities, self.factors[0] * self.factors[1])
-        )
+    def deltas(self, network: Network, parameters: Parameters) -> tuple[Array, ...]:
+        if self.last is None:
+            return ()
+        return (*self.sensitivities, _last_delta(network, parameters, self.last))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -176,40 +186,51 @@ def _symmetric(
     network: Network, contraction: Contraction, rows: int, parameters: Parameters, x: Array
 ) -> Array:
     """Theta(x, x): tiles on and above the diagonal, and their mirror images below it."""
-    count = x.shape[0]
-    across = count * (network.widths[-1] if contraction == "full" else 1)
-    tiles = max(-(-count // rows), min(across // _LEAST_ROWS, max(4, across // _GOOD_ROWS), _MOST_TILES), 1)
+    count, outputs = x.shape[0], network.widths[-1] if contraction == "full" else 1
+    tiles = _tiles(count, outputs, rows)
     if tiles > _MOST_TILES:
         return _rectangular(network, contraction, rows, parameters, x, x)
-    signals = _signals(network, parameters, x)
     side = -(-count // tiles)
     # Tiles of one size: the last one of a row reaches back over entries that are there already.
-    starts = [min(start, count - side) for start in range(0, count, side)]
-    pairs = np.array([(i, j) for number, i in enumerate(starts) for j in starts[number:]])
+    starts = np.array([min(start, count - side) for start in range(0, count, side)])
+    pairs = np.array([(i, j) for i in range(len(starts)) for j in range(i, len(starts))])
+    forward = _forward(network, parameters, x)
 
-    def add(result: Array, pair: Any) -> tuple[Array, None]:
-        tile = _contract(network, signals.rows(pair[0], side), signals.rows(pair[1], side), contraction)
+    def panel(start: Any) -> tuple[Any, _Signals]:
+        return start, _backward(network, parameters, forward.rows(start, side))
+
+    def add(result: Array, first: tuple[Any, _Signals], second: tuple[Any, _Signals]) -> Array:
+        tile = _contract(network, parameters, first[1], second[1], contraction)
         rest = (0,) * (result.ndim - 2)
-        result = lax.dynamic_update_slice(result, tile, (pair[0], pair[1], *rest))
-        return lax.dynamic_update_slice(result, _mirrored(tile), (pair[1], pair[0], *rest)), None
+        result = lax.dynamic_update_slice(result, tile, (first[0], second[0], *rest))
+        return lax.dynamic_update_slice(result, _mirrored(tile), (second[0], first[0], *rest))
 
-    shape = (count, count, *(2 * network.widths[-1:] if contraction == "full" else ()))
-    result = jnp.zeros(shape, x.dtype)
-    if tiles > _UNROLLED_TILES or sum(array.nbytes for array in jax.tree.leaves(signals)) > _UNROLLED_BYTES:
-        return lax.scan(add, result, pairs)[0]
-    for pair in pairs:
-        result, _ = add(result, pair)
-    return result
+    result = jnp.zeros((count, count, *((outputs, outputs) if contraction == "full" else ())), x.dtype)
+    if tiles <= _UNROLLED_TILES and network.depth * result.nbytes <= _UNROLLED_BYTES:
+        written = [panel(start) for start in starts]
+        for i, j in pairs:
+            result = add(result, written[i], written[j])
+        return result
+    panels = lax.map(panel, starts)
+    taken = lambda number: jax.tree.map(lambda array: array[number], panels)  # noqa: E731
+    return lax.scan(lambda total, pair: (add(total, taken(pair[0]), taken(pair[1])), None), result, pairs)[0]
+
+
+def _tiles(count: int, outputs: int, rows: int) -> int:
+    """How many tiles of at most ``rows`` data make up one row of a symmetric kernel."""
+    across = count * outputs
+    return max(-(-count // rows), min(across // _LEAST_ROWS, max(3, across // _GOOD_ROWS), _MOST_TILES), 1)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _rectangular(
     network: Network, contraction: Contraction, rows: int, parameters: Parameters, x1: Array, x2: Array
 ) -> Array:
-    second = _signals(network, parameters, x2)
+    second = _backward(network, parameters, _forward(network, parameters, x2))
 
     def panel(inputs: Array) -> Array:
-        return _contract(network, _signals(network, parameters, inputs), second, contraction)
+        first = _backward(network, parameters, _forward(network, parameters, inputs))
+        return _contract(network, parameters, first, second, contraction)
 
     whole = x1.shape[0] // rows * rows
     parts = [panel(x1[whole:])] if whole < x1.shape[0] else []
@@ -232,7 +253,7 @@ def _derivative(
     return jax.jvp(outputs, (parameters,), (direction,))[1]
 
 
-def _signals(network: Network, parameters: Parameters, x: Array) -> _Signals:
+def _forward(network: Network, parameters: Parameters, x: Array) -> _Forward:
     """Of all rows of x at once, so that every layer is one product of matrices."""
     inputs, slopes = [x], []
     for layer, values in enumerate(parameters[:-1]):
@@ -243,23 +264,38 @@ def _signals(network: Network, parameters: Parameters, x: Array) -> _Signals:
         value, slope = jax.jvp(network.activation, (z,), (jnp.ones_like(z),))
         inputs.append(value)
         slopes.append(slope)
+    return _Forward(tuple(inputs), tuple(slopes))
+
+
+def _backward(network: Network, parameters: Parameters, forward: _Forward) -> _Signals:
+    """The deltas of all outputs at once: every layer is one product of (n k, n_l) and (n_l, n_{l-1})."""
     if network.depth == 1:
-        return _Signals(tuple(inputs), (), None)
-    gains = [scales(network, layer).weight_multiplier for layer in range(network.depth)]
-    factors = gains[-1] * slopes[-1][:, None], parameters[-1].weight[None]
+        return _Signals(forward.inputs, (), None)
     sensitivities: list[Array] = []
-    back = factors[0] * factors[1]
+    back = _last_delta(network, parameters, forward.slopes[-1])
     for layer in range(network.depth - 2, 0, -1):
-        back = _product(back, parameters[layer].weight) * (gains[layer] * slopes[layer - 1])[:, None]
+        gain = scales(network, layer).weight_multiplier
+        flat = _product(back.reshape(-1, back.shape[-1]), parameters[layer].weight)
+        slopes = jnp.repeat(gain * forward.slopes[layer - 1], back.shape[1], axis=0)
+        back = (flat * slopes).reshape(*back.shape[:2], -1)
         sensitivities.insert(0, back)
-    return _Signals(tuple(inputs), tuple(sensitivities), factors)
+    return _Signals(forward.inputs, tuple(sensitivities), forward.slopes[-1])
 
 
-def _contract(network: Network, first: _Signals, second: _Signals, contraction: Contraction) -> Array:
+def _last_delta(network: Network, parameters: Parameters, slopes: Array) -> Array:
+    """delta of the last hidden layer: the weights of the outputs, times the slopes."""
+    gain = scales(network, network.depth - 1).weight_multiplier
+    return (gain * slopes)[:, None] * parameters[-1].weight[None]
+
+
+def _contract(
+    network: Network, parameters: Parameters, first: _Signals, second: _Signals, contraction: Contraction
+) -> Array:
     """The kernel of n1 data and n2 data, from their signals."""
     outputs = network.widths[-1]
+    both = (signals.deltas(network, parameters) for signals in (first, second))
     total: Array | float = 0.0
-    for layer, deltas in enumerate(zip(first.deltas(), second.deltas(), strict=True)):
+    for layer, deltas in enumerate(zip(*both, strict=True)):
         weight = _weight(network, layer, first, second)
         if contraction == "full":
             # As (n1, k, n2, k), the layout of the product; transposed once, at the end.
@@ -267,9 +303,8 @@ def _contract(network: Network, first: _Signals, second: _Signals, contraction: 
         else:
             flat = (delta.reshape(delta.shape[0], -1) for delta in deltas)
             total = total + weight * _gram(*flat)
-    weight = _weight(
-        network, network.depth - 1, first, second
-    )  # <delta^L_a, delta^L_b> is 1 for a = b, else 0
+    # <delta^L_a, delta^L_b> is 1 for a = b, else 0.
+    weight = _weight(network, network.depth - 1, first, second)
     if contraction == "trace":
         return total + outputs * weight
     own = weight[:, None, :, None] * jnp.eye(outputs, dtype=weight.dtype)[:, None, :]

@@ -122,22 +122,26 @@ def test_wide_networks_never_meet_their_jacobian():
 
 
 @pytest.mark.parametrize("contraction", ["full", "trace"])
-def test_predicted_bytes_vs_the_compiler(contraction):
+@pytest.mark.parametrize("count", [64, 150])  # with itself: two tiles written out, more of them in turn
+@pytest.mark.parametrize("others", [None, 64])
+def test_predicted_bytes_vs_the_compiler(contraction, count, others):
     network = Network((4, 256, 256, 2), jnp.tanh)
     parameters = initialize(network, jax.random.key(0))
-    inputs = sphere(jax.random.key(1), 64, 4)
+    inputs = sphere(jax.random.key(1), count, 4)
+    second = None if others is None else sphere(jax.random.key(2), others, 4)
     compiled = temporary_bytes(
-        lambda theta, x: layerwise_tangent_kernel(network, theta, x, contraction=contraction),
+        lambda theta, x, y: layerwise_tangent_kernel(network, theta, x, y, contraction=contraction),
         parameters,
         inputs,
+        second,
     )
-    predicted = layerwise_bytes(network, 64, 64, inputs.dtype, contraction)
+    predicted = layerwise_bytes(network, count, others, inputs.dtype, contraction)
     # A plan, not a bound: within a factor of 2 of what the compiler allocates.
     assert predicted / 2 < compiled < 2 * predicted
 
 
 @pytest.mark.parametrize("contraction", ["full", "trace"])
-@pytest.mark.parametrize("count", [7, 40])  # one tile, and several in two ways
+@pytest.mark.parametrize("count", [7, 40])  # one tile, and several: written out, and in turn
 def test_mirrored_tiles_vs_all_pairs(contraction, count):
     network = Network((4, 16, 8, 10), jnp.tanh, weight_scale=1.4, bias_scale=(0.3, None, 0.2))
     parameters = initialize(network, jax.random.key(0))
