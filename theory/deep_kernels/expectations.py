@@ -169,11 +169,11 @@ def _place(instance: dict[Symbol, Expr], symbols: Any = (A, B, C)) -> str:
     return ", ".join(rf"${symbol} = {value}$" for symbol, value in named)
 
 
-def enclosing(term: Expr) -> Basic:
-    """Within 10^-6, relative where the value exceeds 1, of the decimal that is printed."""
+def enclosing(term: Expr, share: Rational = _SHARE) -> Basic:
+    """Within ``share``, relative where the value exceeds 1, of the decimal that is printed."""
     value = float(enclose_expression(term).mid())
     middle = Rational(str(round(value, _PRINTED)))
-    return Lt(Abs(term - middle), _SHARE * max(1, int(abs(value))))
+    return Lt(Abs(term - middle), share * max(1, int(abs(value))))
 
 
 def dual_values(activation: Expr, instance: dict[Symbol, Expr]) -> tuple[Row, ...]:

@@ -6,8 +6,11 @@ from typing import Any
 
 from sympy import And, Derivative, Eq, Expr, Function, Lt, Product, Rational, Symbol, exp, log, symbols
 
+from theory.certified_expectations.rows import enclose_expression
+from theory.deep_kernels import edge_certified
 from theory.deep_kernels.criticality import Z, critical_line, second_moment, slope_moment
 from theory.deep_kernels.edge_rows import relu_rows
+from theory.deep_kernels.expectations import limiting_row, outside, pair_slope, slope_of
 from theory.deep_kernels.recursion import layer_map
 from theory.derivation import Derivation, Row
 from theory.errors import InputError
@@ -89,7 +92,7 @@ class Moved(Function):
 
 def moments(activation: Expr) -> tuple[Any, Any]:
     """E s(u)^2 and E s'(u)^2, unevaluated."""
-    square, slopes = (single_expectation(f**2, Z) for f in (activation, derivative(activation, Z)))
+    square, slopes = (single_expectation(f**2, Z) for f in (activation, slope_of(activation)))
     return square, slopes
 
 
@@ -98,9 +101,8 @@ def statement(activation: Expr = ERF, fixed_point: Rational = STANDARD, depth: i
 
     Raises InputError where the line has a negative bias variance at this fixed point.
     """
-    bias = critical_line(activation).bias_variance
-    value = bias.subs(A, fixed_point)
-    if value.evalf(30) < -(Rational(10) ** -25):
+    value = _bias_at(activation, fixed_point)
+    if value < 0 and not _nonnegative(activation, fixed_point):
         raise InputError(
             f"no network of {activation} is critical with variance {fixed_point}: the bias variance would be "
             f"{float(value):.4g}; give another fixed_point"
@@ -122,7 +124,7 @@ def statement(activation: Expr = ERF, fixed_point: Rational = STANDARD, depth: i
             Hypothesis(r"criticality: $\chi_1 = \sigma_w^2 E \sigma'(u)^2 = 1$"),
             Hypothesis(
                 r"$\sigma$ is continuous, and $\sigma_b^2 \ge 0$",
-                holds=lambda instance: bool(bias.subs(instance).evalf(30) > -(Rational(10) ** -25)),
+                holds=lambda instance: _nonnegative(activation, instance[A]),
             ),
         ),
         conclusion=And(*_parts(activation)),
@@ -133,7 +135,28 @@ def statement(activation: Expr = ERF, fixed_point: Rational = STANDARD, depth: i
     )
 
 
+def _bias_at(activation: Expr, q: Expr) -> Expr:
+    """sigma_b^2 on the critical line, a number."""
+    if outside(activation):
+        return edge_certified.number(edge_certified.bias_at(activation, q))
+    return critical_line(activation).bias_variance.subs(A, q).evalf(30)
+
+
+def _nonnegative(activation: Expr, q: Expr) -> bool:
+    """Up to rounding in closed form, where it may be 0 as for ReLU; outside the class certified."""
+    if outside(activation):
+        return bool(enclose_expression(edge_certified.bias_at(activation, q)) >= 0)
+    return bool(_bias_at(activation, q) > -(Rational(10) ** -25))
+
+
 def _parts(activation: Expr) -> tuple[Eq, Eq, Eq]:
+    if outside(activation):
+        square, slopes = moments(activation)
+        return (
+            Eq(WEIGHT**2, 1 / slopes),
+            Eq(BIAS**2, A - square / slopes),
+            Eq(CHI, pair_slope(activation) / slopes, evaluate=False),
+        )
     weight, bias = critical_line(activation)
     slope = layer_map(activation).derivative
     return (
@@ -152,9 +175,19 @@ def derivation(activation: Expr = ERF, fixed_point: Rational = STANDARD, depth: 
         *_slope_rows(activation),
         *_length_rows(depth),
         *_gradient_rows(depth),
-        *relu_rows(activation),
+        *_own_rows(activation, fixed_point),
     )
-    return Derivation(statement(activation, fixed_point, depth), rows, _limiting_case(activation))
+    return Derivation(
+        statement(activation, fixed_point, depth), rows, _limiting_case(activation, fixed_point)
+    )
+
+
+def _own_rows(activation: Expr, q: Rational) -> tuple[Row, ...]:
+    """Of ReLU its rate; outside the class the numbers at q, certified."""
+    if not outside(activation):
+        return relu_rows(activation)
+    values = edge_certified.value_rows(activation, q)
+    return (*values, *edge_certified.correlation_rows(activation, q))
 
 
 def _map_rows() -> tuple[Row, ...]:
@@ -174,7 +207,7 @@ def _map_rows() -> tuple[Row, ...]:
         ),
         Row(
             Eq(Derivative(step, RHO), WEIGHT**2 * Moved(A * RHO)),
-            r"its slope, by the chain rule; by Price, shown below, $\kappa' = E \sigma'(u) \sigma'(v)$",
+            r"its slope, by the chain rule; by Price, below, $\kappa' = E \sigma'(u) \sigma'(v)$",
             Identity(),
         ),
         Row(
@@ -186,6 +219,8 @@ def _map_rows() -> tuple[Row, ...]:
 
 
 def _activation_rows(activation: Expr) -> tuple[Row, ...]:
+    if outside(activation):
+        return (*edge_certified.kernel_rows(activation), *_named_moments(activation))
     slope, closed = derivative(activation, Z), layer_map(activation)
     dual, moved = (pair_expectation(f, f, Z) for f in (activation, slope))
     return (
@@ -243,18 +278,21 @@ def _diagonal_rows(activation: Expr) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def _named_moments(activation: Expr) -> tuple[Row, ...]:
+    pairs = zip((SQUARE, SLOPES), ("m", "d"), moments(activation), strict=True)
+    return tuple(
+        Row(Eq(name, term, evaluate=False), f"${letter}$, as above", Definition())
+        for name, letter, term in pairs
+    )
+
+
 def _line_rows(activation: Expr) -> tuple[Row, ...]:
     step, chi = Eq(MAP, BIAS**2 + WEIGHT**2 * SQUARE), Eq(CHI_ONE, WEIGHT**2 * SLOPES)
     still, critical = Eq(MAP, A), Eq(CHI_ONE, 1)
     weight_in, bias_in = Eq(WEIGHT**2, CHI_ONE / SLOPES), Eq(BIAS**2, MAP - WEIGHT**2 * SQUARE)
     weight, bias = Eq(WEIGHT**2, 1 / SLOPES), Eq(BIAS**2, A - SQUARE / SLOPES)
     square, slopes = moments(activation)
-    values = (
-        Eq(SQUARE, square, evaluate=False),
-        Eq(SLOPES, slopes, evaluate=False),
-        Eq(square, second_moment(activation), evaluate=False),
-        Eq(slopes, slope_moment(activation), evaluate=False),
-    )
+    values = (Eq(SQUARE, square, evaluate=False), Eq(SLOPES, slopes, evaluate=False), *_closed(activation))
     first, second, _ = _parts(activation)
     return (
         Row(still, "the fixed point", Given()),
@@ -269,14 +307,25 @@ def _line_rows(activation: Expr) -> tuple[Row, ...]:
             Consequence((bias, weight)),
         ),
         Row(Eq(WEIGHT**2 * SLOPES, 1), r"and $\chi_1 = 1$", Consequence((weight,))),
-        Row(first, "the critical line in closed form: weights", Consequence((weight, *values))),
+        Row(first, "the critical line of this activation: weights", Consequence((weight, *values))),
         Row(second, "biases", Consequence((bias, *values))),
     )
 
 
+def _closed(activation: Expr) -> tuple[Eq, ...]:
+    """The closed forms of both moments; none outside the class."""
+    if outside(activation):
+        return ()
+    square, slopes = moments(activation)
+    return (
+        Eq(square, second_moment(activation), evaluate=False),
+        Eq(slopes, slope_moment(activation), evaluate=False),
+    )
+
+
 def _slope_rows(activation: Expr) -> tuple[Row, ...]:
-    moved = pair_expectation(derivative(activation, Z), derivative(activation, Z), Z)
-    closed = Eq(moved, layer_map(activation).derivative, evaluate=False)
+    slope = slope_of(activation)
+    moved = pair_expectation(slope, slope, Z)
     named = Eq(CHI, WEIGHT**2 * moved, evaluate=False)
     return (
         Row(
@@ -284,8 +333,17 @@ def _slope_rows(activation: Expr) -> tuple[Row, ...]:
             r"the slope at other correlations, $\chi = R'(\rho)$ at $c = a \rho$, $b = a$",
             Definition(),
         ),
-        Row(_parts(activation)[2], "in closed form", Consequence((named, closed))),
+        _slope_row(activation, named),
     )
+
+
+def _slope_row(activation: Expr, named: Eq) -> Row:
+    """Outside the class on the critical line, where sigma_w^2 = 1/E s'^2."""
+    weight, _, slope = _parts(activation)
+    if outside(activation):
+        return Row(slope, "on the critical line", Consequence((named, weight)))
+    closed = Eq(named.rhs / WEIGHT**2, layer_map(activation).derivative, evaluate=False)
+    return Row(slope, "in closed form", Consequence((named, closed)))
 
 
 def _length_rows(layers: int) -> tuple[Row, ...]:
@@ -331,7 +389,9 @@ def _gradient_rows(depth: int) -> tuple[Row, ...]:
     )
 
 
-def _limiting_case(activation: Expr) -> Row:
+def _limiting_case(activation: Expr, q: Rational) -> Row:
+    if outside(activation):
+        return limiting_row(slope_of(activation), {A: q, B: q})
     slope = derivative(activation, Z)
     means = single_expectation(slope, Z, A) * single_expectation(slope, Z, B)
     closed = layer_map(activation).derivative.subs(C, 0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import replace
+from functools import partial
 from math import sqrt
 from random import Random
 from typing import Any
@@ -16,22 +16,15 @@ from proofs_checks.challenge import ClosedForm, Sampler
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Mean
 from proofs_checks.deep_kernels.edge_networks import OneHiddenLayer, ThroughDepth
+from proofs_checks.deep_kernels.edge_trial import Trial
+from proofs_checks.deep_kernels.formulas import variances
 from proofs_checks.experiment import batched
 from proofs_checks.insertion import value_of
 from proofs_checks.profile import Profile
 from proofs_checks.two_layer_formulas import covariances, single_variances
-from theory.deep_kernels.criticality import (
-    Z,
-    correlation_slope,
-    critical_line,
-    fixed_correlation,
-    second_moment,
-    slope_moment,
-)
+from theory.deep_kernels.edge_certified import CHAOS
 from theory.deep_kernels.edge_rows import RELU
-from theory.deep_kernels.recursion import layer_map
 from theory.errors import InputError
-from theory.gaussian import derivative, single_expectation
 from theory.gaussian.expectation import A, B, C
 from theory.kernels.edge_of_chaos import BIAS, ERF, STANDARD, WEIGHT
 
@@ -49,8 +42,7 @@ DEPTH_NETWORKS = 16
 # Of chi_1^depth: an error of 1.6 % in chi_1 moves it by as much at depth 5.
 DEPTH_RESOLUTION = 0.08
 VARIANCE_RESOLUTION = 0.045
-ORDER, CHAOS = Rational(7, 10), Rational(6, 5)
-FEEBLE = Rational(1, 20)  # a phase less than this from the edge is not told apart from it
+ORDER = Rational(7, 10)
 FAR = 3  # in units of q*: where the variances start that must find it
 DEPTH = Symbol("L", integer=True, positive=True)
 
@@ -61,7 +53,7 @@ def claims(
     """One layer, the line, depth on and off the line, the correlation length where there is chaos."""
     trial = Trial(profile, activation, fixed_point, depth)
     layer, line, deep = _one_layer(trial), _line(trial), _gradients(trial)
-    chaotic = _chaos(trial)
+    chaotic = trial.chaos()
     return (
         layer,
         line,
@@ -72,28 +64,9 @@ def claims(
     )
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What is tried, with which effort."""
-
-    profile: Profile
-    activation: Expr
-    q: Rational
-    depth: int
-
-    def finer(self, resolution: float) -> float:
-        """Resolution improves as the square root of the number of seeds."""
-        return resolution / sqrt(self.profile.factor)
-
-    @property
-    def margin(self) -> float:
-        """What is declared for the order 1/n^2, relative."""
-        return (self.depth / DEPTH_WIDTH) ** 2
-
-    def variances(self, chi: Rational) -> tuple[Expr, Expr]:
-        """sigma_w^2 and sigma_b^2 with the fixed point q* and this chi_1."""
-        weight = chi / slope_moment(self.activation).subs(A, self.q)
-        return weight, self.q - weight * second_moment(self.activation).subs(A, self.q)
+def _margin(trial: Trial) -> float:
+    """What is declared for the order 1/n^2, relative."""
+    return (trial.depth / DEPTH_WIDTH) ** 2
 
 
 def _number(expression: Expr) -> float:
@@ -113,13 +86,13 @@ def _covariance(trial: Trial) -> dict[Symbol, Expr]:
 
 def _one_layer(trial: Trial) -> Claim:
     at = _covariance(trial)
-    closed = layer_map(trial.activation)
     a, b, c = (float(at[symbol]) for symbol in (A, B, C))
+    pair = trial.at(*at.values())
     forms = {
-        "second moment": (second_moment(trial.activation), A, {A: at[A]}),
-        "second moment of the slope": (slope_moment(trial.activation), A, {A: at[B]}),
-        "kernel": (closed.dual, None, at),
-        "slope of the kernel": (closed.derivative, None, at),
+        "second moment": (trial.square, A, trial.at(at[A])),
+        "second moment of the slope": (trial.slopes, A, trial.at(at[B])),
+        "kernel": (trial.dual, None, pair),
+        "slope of the kernel": (trial.moved, None, pair),
     }
     predicted = tuple(float(value_of(form, place)) for form, _, place in forms.values())
     sizes = (predicted[0], predicted[1], max(abs(predicted[2]), predicted[0] / 4), predicted[3])
@@ -135,6 +108,9 @@ def _one_layer(trial: Trial) -> Claim:
         predicted,
         resolution=tuple(trial.finer(LAYER_RESOLUTION) * max(abs(size), predicted[0] / 50) for size in sizes),
     )
+    assert isinstance(point.resolution, tuple)
+    for (form, _, place), resolution in zip(forms.values(), point.resolution, strict=True):
+        trial.require(form, place, resolution)
     claim = Claim(
         "one layer",
         r"$E \sigma(u)^2$, $E \sigma'(v)^2$, $E \sigma(u) \sigma(v)$ and $E \sigma'(u) \sigma'(v)$, which "
@@ -145,7 +121,8 @@ def _one_layer(trial: Trial) -> Claim:
         (point,),
         trial.profile.scale(768),
     )
-    return replace(claim, closed_forms=_layer_forms(claim, trial, forms))
+    # Outside the class the expectations are numbers here: there is no formula to mutate.
+    return claim if trial.outside else replace(claim, closed_forms=_layer_forms(claim, trial, forms))
 
 
 def _layer_forms(
@@ -178,13 +155,13 @@ def _places(trial: Trial) -> tuple[Rational, ...]:
 
 
 def _line(trial: Trial) -> Claim:
-    weight, bias = critical_line(trial.activation)
+    weight, bias = trial.line()
     claim = _line_claim(trial, weight, bias)
 
     def restate(weight: Expr, bias: Expr) -> Claim:
-        return _predicting(claim, *(_on_the_line(weight, bias, q) for q in _places(trial)))
+        return _predicting(claim, *(_on_the_line(trial, weight, bias, q) for q in _places(trial)))
 
-    regimes = single_variances(trial.activation)
+    regimes = _named_variances(trial)
     forms = [ClosedForm("weight variance", weight, regimes, partial(restate, bias=bias))]
     if bias.free_symbols:
         forms.append(ClosedForm("bias variance", bias, regimes, partial(restate, weight)))
@@ -194,7 +171,10 @@ def _line(trial: Trial) -> Claim:
 def _line_claim(trial: Trial, weight: Expr, bias: Expr) -> Claim:
     """1/sigma_w^2 = E s'^2 and (q - sigma_b^2)/sigma_w^2 = E s^2 at several q along the line."""
     places = _places(trial)
-    predicted = tuple(_on_the_line(weight, bias, q) for q in places)
+    predicted = tuple(_on_the_line(trial, weight, bias, q) for q in places)
+    for q, values in zip(places, predicted, strict=True):
+        for form, value in zip((trial.slopes, trial.square), values, strict=True):
+            trial.require(form, trial.at(q), trial.finer(LAYER_RESOLUTION) * value)
     return Claim(
         "critical line",
         r"$E \sigma'(u)^2 = 1/\sigma_w^2$ and $E \sigma(u)^2 = (q - \sigma_b^2)/\sigma_w^2$ along the line, "
@@ -220,24 +200,16 @@ def _line_claim(trial: Trial, weight: Expr, bias: Expr) -> Claim:
     )
 
 
-def _on_the_line(weight: Expr, bias: Expr, q: Rational) -> tuple[float, float]:
-    scale, shift = (value_of(entry, {A: q}) for entry in (weight, bias))
+def _on_the_line(trial: Trial, weight: Expr, bias: Expr, q: Rational) -> tuple[float, float]:
+    scale, shift = (value_of(entry, trial.at(q)) for entry in (weight, bias))
     if scale == 0:
         raise InputError("a weight variance of 0 has no inverse")
     return float(1 / scale), float((q - shift) / scale)
 
 
-@lru_cache(maxsize=32)
-def _moments_at(activation: Expr, q: Rational) -> tuple[float, float]:
-    return _number(second_moment(activation).subs(A, q)), _number(slope_moment(activation).subs(A, q))
-
-
-def _chaos(trial: Trial) -> Rational | None:
-    """chi_1 of a chaotic phase with the same q*; none where biases cannot make room for one."""
-    square, slopes = _moments_at(trial.activation, trial.q)
-    most = Rational(str(round(float(trial.q) * slopes / square, 6)))
-    chi = min(CHAOS, (1 + most) / 2)
-    return chi if chi > 1 + FEEBLE else None
+def _named_variances(trial: Trial) -> Mapping[str, Sampler]:
+    """Samplers of a, or outside the class of a and the expectations that have names."""
+    return variances() if trial.outside else single_variances(trial.activation)
 
 
 def _setting(trial: Trial, chi: Rational, width: int = DEPTH_WIDTH) -> dict[str, Any]:
@@ -258,13 +230,13 @@ def _first(q: float) -> tuple[tuple[float, ...], ...]:
 
 def _gradients(trial: Trial) -> Claim:
     """A tangent's variance starts at 1 and is chi_1^L after L layers; that of a preactivation stays q*."""
-    q, chaos = float(trial.q), _chaos(trial)
+    q, chaos = float(trial.q), trial.chaos()
     phases = (Rational(1), ORDER if chaos is None else chaos)
-    growth = (WEIGHT**2 * slope_moment(trial.activation)) ** DEPTH
+    growth = (WEIGHT**2 * trial.slopes) ** DEPTH
 
     def predicted(growth: Expr, chi: Rational) -> tuple[float, float]:
-        at = {WEIGHT: sympy.sqrt(trial.variances(chi)[0]), DEPTH: Integer(trial.depth), A: trial.q}
-        return q, float(value_of(growth, at))
+        at = {WEIGHT: sympy.sqrt(trial.variances(chi)[0]), DEPTH: Integer(trial.depth)}
+        return q, float(value_of(growth, {**at, **trial.at(trial.q)}))
 
     values = tuple(predicted(growth, chi) for chi in phases)
     claim = Claim(
@@ -282,7 +254,7 @@ def _gradients(trial: Trial) -> Claim:
                     **_setting(trial, chi),
                 },
                 value,
-                margin=tuple(trial.margin * one for one in value),
+                margin=tuple(_margin(trial) * one for one in value),
                 resolution=tuple(_coarse(trial, DEPTH_RESOLUTION) * one for one in value),
             )
             for chi, value in zip(phases, values, strict=True)
@@ -304,29 +276,31 @@ def _growth_values(trial: Trial) -> Mapping[str, Sampler]:
         chi = ORDER + (CHAOS - ORDER) * Rational(rng.randint(1, 999), 1000)
         weight = value_of(sympy.sqrt(trial.variances(chi)[0]), {})
         scale = Rational(rng.randint(500, 1500), 1000)
-        return {WEIGHT: weight, A: trial.q * scale, DEPTH: Integer(trial.depth)}
+        return {WEIGHT: weight, **trial.at(trial.q * scale), DEPTH: Integer(trial.depth)}
 
     return {"all phases": sample}
 
 
 def _coarse(trial: Trial, resolution: float) -> float:
     """Finer with more seeds, down to four times the margin."""
-    return max(trial.finer(resolution), 4 * trial.margin)
+    return max(trial.finer(resolution), 4 * _margin(trial))
 
 
 def _convergence(trial: Trial) -> Claim:
     """From FAR q* towards q* in the ordered phase: V applied depth times."""
     weight, bias = trial.variances(ORDER)
-    closed = BIAS**2 + WEIGHT**2 * second_moment(trial.activation)
+    closed = BIAS**2 + WEIGHT**2 * trial.square
     constants = {WEIGHT: sympy.sqrt(weight), BIAS: sympy.sqrt(bias)}
 
     def predicted(step: Expr) -> tuple[float]:
         q = FAR * trial.q
         for _ in range(trial.depth):
-            q = value_of(step.subs(constants), {A: q})
+            q = value_of(step.subs(constants), trial.at(q))
         return (float(q),)
 
     value = predicted(closed)
+    resolution = _coarse(trial, VARIANCE_RESOLUTION) * value[0]
+    trial.require_iterated(FAR * trial.q, (weight, bias), value[0], resolution)
     claim = Claim(
         "variances find the fixed point",
         rf"from $q = {float(FAR * trial.q):g}$ the variance after $L$ layers is $V$ applied $L$ times, on "
@@ -341,8 +315,8 @@ def _convergence(trial: Trial) -> Claim:
                     **_setting(trial, ORDER),
                 },
                 value,
-                margin=trial.margin * value[0],
-                resolution=_coarse(trial, VARIANCE_RESOLUTION) * value[0],
+                margin=_margin(trial) * value[0],
+                resolution=resolution,
             ),
         ),
         trial.profile.scale(96),
@@ -358,18 +332,16 @@ def _convergence(trial: Trial) -> Claim:
 def _step_values(trial: Trial) -> Mapping[str, Sampler]:
     def sample(rng: Random) -> Mapping[Symbol, Rational]:
         weight, bias, scale = (Rational(rng.randint(500, 2000), 1000) for _ in range(3))
-        return {WEIGHT: weight, BIAS: bias, A: trial.q * scale}
+        return {WEIGHT: weight, BIAS: bias, **trial.at(trial.q * scale)}
 
     return {"all variances": sample}
 
 
 def _length(trial: Trial, chi: Rational) -> Claim:
     """At (q*, q*, rho*) the derivative of the correlation by depth is chi_rho*^L."""
-    weight, bias = trial.variances(chi)
-    rho = fixed_correlation(trial.activation, trial.q, weight, bias)
+    rho, slope = trial.fixed_correlation(chi)
     turned = float(sympy.sqrt(1 - rho**2)) * float(trial.q)
     q, c = float(trial.q), float(rho * trial.q)
-    slope = sympy.N(correlation_slope(trial.activation, trial.q, rho, weight), 20)
     value = float(turned * slope**trial.depth)
     return Claim(
         "correlation length",
@@ -386,7 +358,7 @@ def _length(trial: Trial, chi: Rational) -> Claim:
                     **_setting(trial, chi),
                 },
                 (value, c),
-                margin=(trial.margin * value, trial.margin * c),
+                margin=(_margin(trial) * value, _margin(trial) * c),
                 resolution=tuple(_coarse(trial, DEPTH_RESOLUTION) * one for one in (value, c)),
             ),
         ),
@@ -422,8 +394,7 @@ def _off_the_line(trial: Trial, deep: Claim) -> Claim:
 def _wrong_slope(trial: Trial, layer: Claim) -> tuple[Claim, ...]:
     """(E s')^2, the slope at correlation 0, in place of E s'^2; the same for linear activations."""
     (point,) = layer.grid
-    slope = single_expectation(derivative(trial.activation, Z), Z).doit()
-    wrong = float(value_of(slope**2, {A: _covariance(trial)[B]}))
+    wrong = trial.mean_slope(_covariance(trial)[B]) ** 2
     assert isinstance(point.predicted, tuple)
     right = point.predicted[1]
     if abs(wrong - right) < 0.1 * right:
@@ -452,8 +423,7 @@ def _wrong_length(trial: Trial, chi: Rational) -> Claim:
     claim = _length(trial, chi)
     (point,) = claim.grid
     assert isinstance(point.predicted, tuple)
-    weight, bias = trial.variances(chi)
-    rho = fixed_correlation(trial.activation, trial.q, weight, bias)
+    rho, _ = trial.fixed_correlation(chi)
     wrong = float(sympy.sqrt(1 - rho**2)) * float(trial.q) * float(chi) ** trial.depth
     return replace(
         claim,
