@@ -28,6 +28,7 @@ from proofs_checks.two_layer_networks import lowered
 # Dense, and no direction of symmetry; the tangent is not at right angles to it.
 INPUT, TURN = (0.7, -1.1, 0.4), (0.5, 0.2, -0.9)
 ONE_HOT = (1.0, 0.0, 0.0)
+DEAD = 1000.0  # far below the log R of any network that is not dead
 UNIFORM = 3**0.5  # half the side of the interval on which the uniform law has variance 1
 
 
@@ -66,8 +67,8 @@ def _network(widths: Sequence[int], activation: Callable[[jax.Array], jax.Array]
     return Network((len(INPUT), *widths), activation, bias_scale=1.0)
 
 
-@lru_cache(maxsize=32)
-def _ratios(experiment: NormRatios, widths: tuple[int, ...], networks: int) -> Program:
+def _ratios_of(experiment: NormRatios, widths: Sequence[int]) -> Callable[..., jax.Array]:
+    """R of the signal and of the tangent, from the draws of one network and the moments of its entries."""
     activation = identity if experiment.kind == "linear" else jax.nn.relu
     network = _network(widths, activation)
     x, u = jnp.asarray(ONE_HOT if experiment.one_hot else INPUT), jnp.asarray(TURN)
@@ -79,6 +80,13 @@ def _ratios(experiment: NormRatios, widths: tuple[int, ...], networks: int) -> P
         )
         return jnp.stack([jnp.mean(signal**2) / jnp.mean(x**2), jnp.mean(tangent**2) / jnp.mean(u**2)])
 
+    return ratios
+
+
+@lru_cache(maxsize=32)
+def _ratios(experiment: NormRatios, widths: tuple[int, ...], networks: int) -> Program:
+    ratios = _ratios_of(experiment, widths)
+
     def one(draws: jax.Array, weight: jax.Array, center: jax.Array, *biases: jax.Array) -> jax.Array:
         # Phi of a Gaussian is uniform.
         entries = UNIFORM * (2 * jax.scipy.special.ndtr(draws) - 1) if experiment.uniform else draws
@@ -87,6 +95,43 @@ def _ratios(experiment: NormRatios, widths: tuple[int, ...], networks: int) -> P
         logs = jnp.where(alive, jnp.log(jnp.where(alive, found, 1.0)), 0.0)
         spread = jnp.where(alive, (logs - center) ** 2, 0.0)
         return jnp.stack([alive.astype(logs.dtype), logs, spread]).mean(axis=1).T.ravel()
+
+    return over_draws(one)
+
+
+@dataclass(frozen=True)
+class LogRatio:
+    """log R of one network of real weight matrices for each key: of the signal, or of the tangent.
+
+    A dead network has R = 0. It is given a uniform value between -2 DEAD and -DEAD, so that what is measured
+    has a continuous law that shows how often that happens.
+    """
+
+    kind: str
+
+    def __call__(
+        self,
+        keys: jax.Array,
+        *,
+        widths: Sequence[int],
+        weight_variance: float,
+        tangent: bool = False,
+        bias_deviation: float = 0.0,
+    ) -> NDArray[np.float64]:
+        program, size = _log_ratio(self.kind, tuple(widths)), parameter_count(_network(widths)) + 1
+        return np.asarray(in_chunks(program, keys, size, tangent, weight_variance, bias_deviation, 0.0))
+
+
+@lru_cache(maxsize=32)
+def _log_ratio(kind: str, widths: tuple[int, ...]) -> Program:
+    """Signal or tangent is data: one program serves both."""
+    ratios = _ratios_of(NormRatios(kind), widths)
+
+    def one(draws: jax.Array, tangent: jax.Array, *moments: jax.Array) -> jax.Array:
+        found = ratios(draws[1:], *moments)
+        found = jnp.where(tangent > 0, found[1], found[0])
+        silent = -DEAD * (1 + jax.scipy.special.ndtr(draws[0]))  # Phi of a Gaussian is uniform
+        return jnp.where(found > 0, jnp.log(jnp.where(found > 0, found, 1.0)), silent)
 
     return over_draws(one)
 

@@ -45,6 +45,8 @@ WIDTH = Symbol("n", integer=True, positive=True)
 INPUTS = Symbol("n_0", integer=True, positive=True)
 LINEAR, RELU, DEAD = symbols("R_lin R_relu p_dead", positive=True)
 ENTRY = Symbol("J_pq", real=True)
+POWER = Symbol("s", positive=True)
+_ACTIVE = Symbol("k", integer=True, positive=True)
 HALF = Rational(1, 2)
 
 
@@ -78,6 +80,25 @@ def linear_log_variance(depth: int) -> Expr:
     return sum((polygamma(1, n / 2) for n in widths(depth)), start=S.Zero)
 
 
+def linear_transform(depth: int) -> Expr:
+    """E R^s of a deep linear network: it determines the law of R."""
+    return prod((_chi_square_power(n / 2) * (2 / n) ** POWER for n in widths(depth)), start=S.One)
+
+
+def relu_transform(depth: int) -> Expr:
+    """E R^s of a ReLU network; its limit at s = 0 is the probability that the network is not dead."""
+    return prod((_thinned_power(n) for n in widths(depth)), start=S.One)
+
+
+def _chi_square_power(half: Expr) -> Expr:
+    return gamma(half + POWER) / gamma(half)
+
+
+def _thinned_power(n: Symbol) -> Expr:
+    term = binomial(n, _ACTIVE) * _chi_square_power(_ACTIVE / 2)
+    return (4 / n) ** POWER / 2**n * Sum(term, (_ACTIVE, 1, n))
+
+
 def conclusions(depth: int) -> tuple[Eq, ...]:
     """What the theorem says of these two architectures."""
     return (
@@ -86,6 +107,8 @@ def conclusions(depth: int) -> tuple[Eq, ...]:
         Eq(Mean(RELU**2), relu_second_moment(depth)),
         Eq(DEAD, dead_probability(depth)),
         Eq(Mean(ENTRY**4), 3 / INPUTS**2 * relu_second_moment(depth)),
+        Eq(Mean(LINEAR**POWER), linear_transform(depth)),
+        Eq(Mean(RELU**POWER), relu_transform(depth)),
     )
 
 
@@ -178,13 +201,41 @@ def _gate_rows() -> tuple[Row, ...]:
 
 def layer_rows(depth: int) -> tuple[Row, ...]:
     """The product over the layers, whose factors are independent since no law depends on the layer before."""
-    first, second, gated, silent, readout = conclusions(depth)
+    first, second, gated, silent, readout, linear, thinned = conclusions(depth)
     return (
         *_product(depth, LINEAR, "r", 2, _squares(Integer(3), S.One), first),
         *_product(depth, RELU, "s", 1, lambda n: 2 / n * _sum(HALF, n), second),
         *_product(depth, RELU, "s", 2, lambda n: 4 * _squares(3 * HALF, HALF)(n), gated),
         *_dead_rows(depth, silent),
         *_readout_rows(gated, readout),
+        *_power_rows(depth, LINEAR, lambda n: _chi_square_power(n / 2) * (2 / n) ** POWER, linear),
+        *_power_rows(depth, RELU, _thinned_power, thinned),
+    )
+
+
+def _power_rows(
+    depth: int, whole: Symbol, factor: Callable[[Symbol], Expr], conclusion: Eq
+) -> tuple[Row, ...]:
+    """E R^s for real s > 0: the transform of Mellin, which determines the law of R."""
+    kind = "linear" if whole == LINEAR else "ReLU"
+    powers = symbols(f"t_1:{depth + 1}", nonnegative=True)
+    named = Eq(Mean(whole**POWER), Mean(prod(powers)), evaluate=False)
+    split = Eq(Mean(prod(powers)), prod(Mean(one) for one in powers))
+    layers = tuple(
+        Eq(Mean(one), factor(n), evaluate=False) for one, n in zip(powers, widths(depth), strict=True)
+    )
+    what = (
+        r"Euler's integral" if whole == LINEAR else r"Euler's integral for $\chi^2_k$, $k$ of $n$ gates open"
+    )
+    return (
+        Row(named, rf"{kind}: real powers $t_l$ of the factors, with the exponent $s > 0$", Definition()),
+        *_apart(split, powers, "functions of independent factors"),
+        *(Row(layer, f"layer {number}: {what}", Definition()) for number, layer in enumerate(layers, 1)),
+        Row(
+            conclusion,
+            rf"the transform of $R$ ({kind}); known for all $s > 0$ it determines the law",
+            Consequence((named, *_said(split), *layers)),
+        ),
     )
 
 
@@ -283,9 +334,6 @@ def relu_log_variance(depth: int) -> Expr:
     k = _ACTIVE
     spread = polygamma(1, k / 2) + polygamma(0, k / 2) ** 2
     return sum((_given_active(spread, n) - _log_mean(n) ** 2 for n in widths(depth)), start=S.Zero)
-
-
-_ACTIVE = Symbol("k", integer=True, positive=True)
 
 
 def _log_mean(n: Symbol) -> Expr:

@@ -14,6 +14,7 @@ from numerics.gaussian_integrals import gaussian_mean
 from proofs_checks.challenge import ClosedForm, Sampler
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Mean
+from proofs_checks.deep_kernels.width_law import law_claims
 from proofs_checks.deep_kernels.width_networks import CollapsedRelu, KernelShift, KernelSpread, NormRatios
 from proofs_checks.experiment import batched
 from proofs_checks.insertion import value_of
@@ -74,6 +75,7 @@ def claims(profile: Profile, widths: tuple[int, ...] = WIDTHS, activation: Expr 
         square,
         spread,
         *_shift(trial),
+        *law_claims(profile, widths),
         _uniform_control(trial),
         _variance_control(trial, signal),
         _bias_control(trial, signal),
