@@ -6,6 +6,10 @@ The peer's interpreter has neural-tangents 0.6.5 with jax 0.4.25 (its structured
 Both sides are processes of their own, get the same parameters and data, and take turns, so that both meet
 the same load. Memory is the rise of the resident set during the first call of a compiled program, with its
 result.
+
+The floor is the time of the matrix products alone that no route by Gram matrices can do without: forward,
+backward, and half of every Gram matrix; by XLA, which all routes here use, and by NumPy's OpenBLAS. (Set
+OMP_NUM_THREADS to the number of cores for the latter.)
 """
 
 import argparse
@@ -24,7 +28,8 @@ WORKER = Path(__file__).with_name("empirical_worker.py")
 MEBIBYTE, GIBIBYTE = 2**20, 2**30
 
 FASTEST = "STRUCTURED_DERIVATIVES, vmapped"
-CONTENDERS = ("layerwise", f"peer: {FASTEST}")
+FLOORS = ("products, XLA", "products, OpenBLAS")
+CONTENDERS = ("layerwise", f"peer: {FASTEST}", *FLOORS)
 OTHERS = ("STRUCTURED_DERIVATIVES", "NTK_VECTOR_PRODUCTS, vmapped", "JACOBIAN_CONTRACTION, vmapped")
 
 
@@ -48,7 +53,7 @@ LARGE_COUNT, LARGE_MEMORY = 2000, 4 * GIBIBYTE
 
 
 class Timing(NamedTuple):
-    """Of many calls: seconds of the clock and of the processors, median and least; bytes of the first."""
+    """Seconds of the clock, median and least, and of the processors, median; bytes of the first call."""
 
     median: float
     least: float
@@ -72,7 +77,7 @@ def measure(sides: dict[str, tuple[Side, str]], file: str, case: Case, folder: P
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for turn in range(case.turns):
         for index, (name, (side, route)) in enumerate(sides.items()):
-            result = str(folder / f"{index}.npy") if turn == 0 else ""
+            result = str(folder / f"{index}.npy") if turn == 0 and name not in FLOORS else ""
             request = {"file": file, "widths": case.widths, "route": route, "result": result}
             if name in CONTENDERS:
                 answers[name].append(side.ask(calls=case.calls, **request))
@@ -84,7 +89,7 @@ def measure(sides: dict[str, tuple[Side, str]], file: str, case: Case, folder: P
 def _timing(answers: list[dict[str, Any]]) -> Timing:
     seconds = [value for answer in answers for value in answer["seconds"]]
     processor = [value for answer in answers for value in answer["processor"]]
-    return Timing(statistics.median(seconds), min(seconds), min(processor), answers[0]["peak"])
+    return Timing(statistics.median(seconds), min(seconds), statistics.median(processor), answers[0]["peak"])
 
 
 def _differences(count: int, folder: Path) -> list[float]:
@@ -98,13 +103,21 @@ def _differences(count: int, folder: Path) -> list[float]:
     ]
 
 
+def _clocks(timing: Timing, first: Timing) -> str:
+    return "".join(
+        f"{1e3 * value:{width}.2f}{value / base:7.2f}"
+        for value, base, width in zip(timing[:3], first[:3], (10, 10, 9), strict=True)
+    )
+
+
 def compare(case: Case, own: Side, peer: Side | None, folder: Path) -> list[str]:
     """One block of lines: every route, with its ratios to the layer-wise one."""
     sides = {"layerwise": (own, "layerwise"), "any function": (own, "any function")}
     if peer is not None:
         sides |= {f"peer: {route}": (peer, route) for route in (FASTEST, *case.others)}
     file = write_inputs(case.widths, case.count, folder)
-    timings = measure(sides, file, case, folder)
+    timings = measure(sides | {name: (own, name) for name in FLOORS}, file, case, folder)
+    floors = [(name, timings.pop(name)) for name in FLOORS]
     first = timings["layerwise"]
     lines = [
         f"widths {case.widths}, {case.count} data; ratios to layerwise",
@@ -112,12 +125,9 @@ def compare(case: Case, own: Side, peer: Side | None, folder: Path) -> list[str]
         f"{'cpu ms':>9}{'ratio':>7}{'peak MiB':>10}{'ratio':>7}  difference",
     ]
     for (name, timing), difference in zip(timings.items(), _differences(len(timings), folder), strict=True):
-        clocks = "".join(
-            f"{1e3 * value:{width}.2f}{value / base:7.2f}"
-            for value, base, width in zip(timing[:3], first[:3], (10, 10, 9), strict=True)
-        )
         size = f"{timing.peak / MEBIBYTE:10.1f}{timing.peak / first.peak:7.2f}"
-        lines.append(f"  {name:<38}{clocks}{size}  {difference:.1e}")
+        lines.append(f"  {name:<38}{_clocks(timing, first)}{size}  {difference:.1e}")
+    lines += [f"  {name:<38}{_clocks(timing, first)}" for name, timing in floors]
     if peer is not None:
         best = min(timing.median for name, timing in timings.items() if name.startswith("peer"))
         lines.append(

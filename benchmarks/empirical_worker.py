@@ -9,7 +9,8 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,26 @@ def neural_tangents(request: dict[str, Any], arrays: list[np.ndarray]) -> tuple[
     return (lambda theta, x: kernel(x, None, theta)), parameters
 
 
+def product_shapes(widths: list[int], count: int) -> Iterator[tuple[int, int, int]]:
+    """(m, k, n) of the products that no route by Gram matrices can do without.
+
+    Forward, backward, and half of every Gram matrix (the other half by symmetry), as one product each.
+    """
+    rows = count * widths[-1]
+    yield from ((count, into, out) for into, out in pairwise(widths[:-1]))
+    yield from ((rows, out, into) for into, out in pairwise(widths[1:-1]))
+    yield from ((count, width, -(-count // 2)) for width in widths[:-1])
+    yield from ((rows, width, -(-rows // 2)) for width in widths[1:-1])
+
+
+def products(request: dict[str, Any], arrays: list[np.ndarray]) -> tuple[Route, Any]:
+    """These products alone, of random matrices."""
+    generator = np.random.default_rng(0)
+    shapes = product_shapes(request["widths"], arrays[0].shape[0])
+    pairs = [(generator.normal(size=(m, k)), generator.normal(size=(k, n))) for m, k, n in shapes]
+    return (lambda factors, x: [first @ second for first, second in factors]), pairs
+
+
 def memory(field: str) -> int:
     """Bytes of ``VmRSS`` or ``VmHWM`` of this process."""
     found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
@@ -75,9 +96,14 @@ def peak_of(call: Callable[[], Any]) -> tuple[int, Any]:
 def prepare(side: str, request: dict[str, Any]) -> Callable[[], Any]:
     with np.load(request["file"], allow_pickle=False) as file:
         arrays = [file[f"arr_{index}"] for index in range(len(file.files))]
-    make = provenet if side == "provenet" else neural_tangents
-    route, parameters = make(request, arrays[1:])
-    inputs = jnp.asarray(arrays[0])
+    if request["route"].startswith("products"):
+        route, parameters = products(request, arrays)
+        if request["route"] == "products, OpenBLAS":
+            return lambda: route(parameters, arrays[0])
+    else:
+        make = provenet if side == "provenet" else neural_tangents
+        route, parameters = make(request, arrays[1:])
+    parameters, inputs = jax.tree.map(jnp.asarray, (parameters, arrays[0]))
     compiled = jax.jit(route).lower(parameters, inputs).compile()
     return lambda: jax.block_until_ready(compiled(parameters, inputs))
 
