@@ -184,7 +184,9 @@ def _covariance(
     inner = _product(_product(vectors.T, nngp.train), vectors)
     mixed = _product(weighted, _product(nngp.cross, vectors).T)
     quadratic = _product(_product(weighted, inner), jnp.swapaxes(weighted, -1, -2))
-    return test + quadratic - mixed - jnp.swapaxes(mixed, -1, -2)
+    # Symmetric but for rounding, which grows with the condition number: the mean of it and its transpose.
+    skewed = test + quadratic - 2 * mixed
+    return (skewed + jnp.swapaxes(skewed, -1, -2)) / 2
 
 
 def _decomposed(train: Array) -> tuple[np.ndarray, Array]:

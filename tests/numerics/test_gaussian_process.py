@@ -3,6 +3,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -98,6 +99,37 @@ def test_mean_and_covariance_vs_an_ensemble_of_linearized_networks():
     assert np.all(np.abs(trained.mean(0) - found.mean) < 5 * deviations / math.sqrt(count))
     error = np.sqrt((np.outer(deviations**2, deviations**2) + covariance**2) / count)
     assert np.all(np.abs(np.cov(trained.T) - covariance) < 5 * error)
+
+
+def nearly_singular(seed: int) -> KernelMatrices:
+    """Two inputs of the training set 1e-5 apart: a condition number of some 1e11."""
+    features = np.array(jax.random.normal(jax.random.key(seed), (TRAIN + TEST, 40)) / math.sqrt(40))
+    features[1] = features[0] + 1e-5 * features[1]
+    kernel = jnp.asarray(features @ features.T)
+    return KernelMatrices(kernel[:TRAIN, :TRAIN], kernel[TRAIN:, :TRAIN], kernel[TRAIN:, TRAIN:])
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+@pytest.mark.parametrize("time", [0.0, 1.0, 1e5, math.inf])
+def test_nearly_singular_kernels_vs_their_formulas_in_fifty_digits(noise, time):
+    nngp, ntk = nearly_singular(0), nearly_singular(1)
+    found = predict(TARGETS, nngp=nngp, ntk=ntk, time=time, noise=noise)
+    with mpmath.workdps(50):
+        exact = lambda array: mpmath.matrix(np.asarray(array).tolist())  # noqa: E731
+        values, vectors = mpmath.eigsy(exact(ntk.train))
+        grown = [1 - mpmath.exp(-(value + noise) * time) if time < math.inf else 1 for value in values]
+        gains = [part / (value + noise) for part, value in zip(grown, values, strict=True)]
+        weights = exact(ntk.cross) * vectors * mpmath.diag(gains) * vectors.T
+        mixed = weights * exact(nngp.cross).T
+        covariance = exact(nngp.test) + weights * exact(nngp.train) * weights.T - mixed - mixed.T
+        mean = np.array((weights * exact(TARGETS)).tolist(), float)
+        covariance = np.array(covariance.tolist(), float)
+    # Eigenvalues are known to 1e-16 of the largest, the rest follows from what the formula divides by.
+    divisor = min(1 / max(float(gain) for gain in gains), 1.0) if time else 1.0
+    assert np.abs(found.mean - mean).max() <= 1e-14 / divisor * max(np.abs(mean).max(), 1)
+    assert np.abs(found.covariance - covariance).max() <= 1e-14 / divisor
+    assert np.array_equal(found.covariance, found.covariance.T)
+    assert np.linalg.eigvalsh(found.covariance)[0] > -1e-14
 
 
 def test_own_prediction_of_one_network():
