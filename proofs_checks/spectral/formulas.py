@@ -13,7 +13,7 @@ from sympy import Expr, Integer, Rational, Symbol
 from proofs_checks.challenge import Sampler
 from proofs_checks.insertion import value_of
 from proofs_checks.lowering import lower
-from proofs_checks.spectral.modes import harmonics, waves, zonal_rule
+from proofs_checks.spectral.modes import harmonics, icosahedron, waves, zonal_rule
 from theory.spectral.circle import ANGLE, BIAS_KERNEL, HALF, RELU_KERNEL
 from theory.spectral.sphere import PLACE, SPHERE, even_eigenvalue
 
@@ -33,6 +33,13 @@ def on_grid(kernel: Expr, points: int, frequencies: Sequence[int]) -> tuple[floa
     known = {share: float(value_of(kernel, {ANGLE: share})) for share in set(shares)}
     values = np.asarray([known[share] for share in shares])
     return tuple(float(value) for value in waves(points, frequencies) @ values / points)
+
+
+def on_icosahedron(kernel: Expr, frequencies: Sequence[int]) -> tuple[float, ...]:
+    """Eigenvalues of Theta(angle)/12 on the vertices, for harmonics of degree 0 to 3, from a kernel in s."""
+    heights = icosahedron()[:, 2]
+    values = np.asarray(lower(kernel, (ANGLE,))(np.arccos(heights) / np.pi))
+    return tuple(float(value) for value in harmonics(2, frequencies, heights) @ values / len(heights))
 
 
 def relu_on_sphere(sphere: int, nodes: int, frequencies: Sequence[int]) -> tuple[float, ...]:

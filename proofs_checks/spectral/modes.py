@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,6 @@ from sympy import Expr
 
 from numerics.data import circle
 from numerics.networks import Layer, Network, Parameters, apply
-from numerics.training import GradientDescent, train
 from proofs_checks.two_layer_networks import network_of, normal_draws
 
 Values = NDArray[np.float64]
@@ -56,6 +54,20 @@ def unpack(draws: Array, biases: bool) -> Parameters:
     """Weights from normal draws (width, inputs + 1); biases start at 0."""
     start = jnp.zeros(draws.shape[0]) if biases else None
     return Layer(draws[:, :-1], start), Layer(draws[None, :, -1], None)
+
+
+def icosahedron() -> Values:
+    """Its 12 vertices on S^2, the first at the pole: (12, 3).
+
+    The functions on them are the harmonics of degree 0, 1, 2 and three of degree 3, each an irreducible
+    representation of its group and no two alike: by Schur's lemma every kernel that is a function of the
+    angle has them as eigenvectors.
+    """
+    height, radius = 5**-0.5, 2 * 5**-0.5
+    turns = 2 * np.pi * np.arange(5) / 5
+    ring = np.stack([radius * np.cos(turns), radius * np.sin(turns), np.full(5, height)], axis=1)
+    pole = np.asarray([[0.0, 0.0, 1.0]])
+    return np.concatenate([pole, ring, -pole, -ring])
 
 
 @dataclass(frozen=True)
@@ -131,103 +143,3 @@ def _block(
         return sum((jnp.sum(g[:count] * g[count:], axis=1) for g in leaves), jnp.zeros(count))
 
     return jnp.asarray(jax.lax.map(one, draws).mean(axis=0))
-
-
-@dataclass(frozen=True)
-class TrainedModes:
-    """What is left of mode k of the residual after T_k steps, mean over networks, with 1/m extrapolated away.
-
-    Units come in pairs with opposite readout weights, so that f = 0 before training; the target is small.
-    With r(m) the mean at m pairs the statistic is 2 r(2 m) - r(m).
-    """
-
-    activation: Expr
-
-    def __call__(
-        self,
-        key: Array,
-        *,
-        points: int,
-        frequencies: Sequence[int],
-        steps: Sequence[int],
-        pairs: int,
-        networks: int,
-        step_size: float,
-        amplitude: float,
-    ) -> Array:
-        split = (networks * pairs, networks * 2 * pairs)
-        draws = normal_draws(key, (sum(split), 3))
-        left = [
-            jax.lax.map(
-                partial(self._residual, points, tuple(frequencies), tuple(steps), step_size, amplitude),
-                part.reshape(networks, -1, 3),
-            ).mean(axis=0)
-            for part in jnp.split(draws, (split[0],))
-        ]
-        return jnp.asarray(2 * left[1] - left[0])
-
-    def _residual(
-        self,
-        points: int,
-        frequencies: tuple[int, ...],
-        steps: tuple[int, ...],
-        step_size: float,
-        amplitude: float,
-        draws: Array,
-    ) -> Array:
-        paired = jnp.concatenate([draws, draws.at[:, -1].multiply(-1)])
-        modes = jnp.asarray(waves(points, frequencies))
-        observed = _trajectory(
-            build(self.activation, 2, paired.shape[0], False),
-            unpack(paired, False),
-            amplitude * modes.sum(axis=0),
-            step_size,
-            max(steps) + 1,
-        )
-        share = modes / jnp.sum(modes**2, axis=1, keepdims=True) / amplitude
-        remaining = 1.0 - observed @ share.T  # (steps, frequencies)
-        return remaining[jnp.asarray(steps), jnp.arange(len(steps))]
-
-
-@dataclass(frozen=True)
-class SilentModes:
-    """Components of a trained network along modes that it cannot represent, in units of rounding.
-
-    |sum_i f(phi_i) cos(k phi_i)| / (n eps m max |f|) after training on a target that consists of these modes
-    and of others.
-    """
-
-    activation: Expr
-
-    def __call__(
-        self,
-        key: Array,
-        *,
-        points: int,
-        frequencies: Sequence[int],
-        width: int,
-        steps: int,
-        step_size: float,
-        biases: bool = False,
-    ) -> Array:
-        modes = jnp.asarray(waves(points, frequencies))
-        target = modes.sum(axis=0) + jnp.asarray(waves(points, range(4))).sum(axis=0)
-        start = unpack(normal_draws(key, (width, 3)), biases)
-        network = build(self.activation, 2, width, biases)
-        last = _trajectory(network, start, target, step_size, steps)[-1]
-        budget = points * np.finfo(last.dtype).eps * width * jnp.max(jnp.abs(last))
-        return jnp.abs(modes @ last) / budget
-
-
-def _trajectory(network: Network, start: Parameters, target: Array, step_size: float, steps: int) -> Array:
-    """f on the grid before each step of gradient descent on |f - y|^2 / (2 n): (steps, n)."""
-    points = target.shape[0]
-    inputs = circle(points)
-
-    def forward(parameters: Any) -> Array:
-        return jax.vmap(partial(apply, network, parameters))(inputs)[:, 0]
-
-    def loss(parameters: Any) -> Array:
-        return jnp.sum((forward(parameters) - target) ** 2) / (2 * points)
-
-    return jnp.asarray(train(loss, GradientDescent(step_size), start, steps, observe=forward)[1].observations)

@@ -84,6 +84,14 @@ def profile(activation: Expr) -> Expr:
     return circle.RELU_KERNEL if activation == RELU else circle.on_circle(kernel(activation).tangent)
 
 
+@lru_cache(maxsize=16)
+def slope_profile(activation: Expr) -> Expr:
+    """E[s'(u) s'(v)] at the angle pi s: what trained biases add."""
+    if activation == RELU:
+        return circle.BIAS_KERNEL
+    return circle.on_circle(kernel(activation).derivative)
+
+
 def _conclusions(activation: Expr) -> tuple[Expr, ...]:
     if activation == RELU:
         return (*circle.relations(), sphere.CONCLUSION)

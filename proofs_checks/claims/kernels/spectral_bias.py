@@ -12,6 +12,7 @@ from sympy import Expr, Integer, Rational
 from proofs_checks.challenge import ClosedForm
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Exponent, Identity, Mean
+from proofs_checks.experiment import batched
 from proofs_checks.insertion import value_of
 from proofs_checks.profile import Profile
 from proofs_checks.spectral.formulas import (
@@ -25,12 +26,14 @@ from proofs_checks.spectral.formulas import (
     decays,
     halves,
     on_grid,
+    on_icosahedron,
     sphere_values,
     spheres,
 )
-from proofs_checks.spectral.modes import CircleModes, SilentModes, SphereModes, TrainedModes
+from proofs_checks.spectral.modes import CircleModes, SphereModes
+from proofs_checks.spectral.training import POINTS, SilentModes, TrainedModes
 from proofs_checks.two_layer_formulas import constant_sampler
-from theory.kernels.spectral_bias import profile
+from theory.kernels.spectral_bias import profile, slope_profile
 from theory.kernels.two_layer_ntk import RELU, Z
 from theory.spectral.circle import EVEN, ODD_WITH_BIAS, RELU_KERNEL
 from theory.spectral.sphere import even_eigenvalue
@@ -43,12 +46,12 @@ SPHERES, SPHERE_MODES, NODES = (4,), (2, 4), 16
 # A floor for the resolution of eigenvalues that are small beside the largest.
 SMALLEST = 0.02
 # A mode is trained if its eigenvalue has this share of the largest one: the number of steps is the inverse.
-TRAINED_SHARE, LONG_TRAINED_SHARE = 0.05, 0.02  # in the quick profile, and in longer ones
-TRAINING_GRID, PAIRS, TRAINED = 16, 256, 8
-STEP_SHARE, LEFT = (
-    0.6,
-    0.5,
-)  # step size times the largest eigenvalue; what is left of a mode when it is measured
+TRAINED_SHARE = 0.009
+CIRCLE_MODES, SPHERE_TRAINED = tuple(range(7)), (0, 1, 2, 3)  # up to what the points of training tell apart
+SLOW_RATE, SLOW_LEFT, BETWEEN = 0.05, 0.7, 0.6  # of eta lambda_k, and what tells the two kinds apart
+FEW_STEPS = 4  # below, a mode is a fast one
+STEP_SHARE = 0.6  # step size times the largest eigenvalue
+LEFT = 0.5  # of a mode when it is measured
 # The lazy condition is |y| / sqrt(m) << 1 in the norm of the kernel's space, where a mode counts with
 # lambda_k^(-1/2): at this amplitude what the kernel moves is far below the resolution.
 AMPLITUDE = 1e-3
@@ -56,8 +59,9 @@ HIGH, HIGH_GRID = (16, 24, 32), 256  # where the power law has set in, and a gri
 POWER = Integer(-2)  # -d on the circle, d = 2
 
 SPECTRUM_RESOLUTION = 0.03
-SPHERE_RESOLUTION = 0.015
-TRAINING_RESOLUTION = 0.045
+SPHERE_RESOLUTION = 0.011
+# The fastest modes are the noisiest: they fall by half in one step, and with them all that the width leaves.
+TRAINING_RESOLUTION, FAST_RESOLUTION, SLOW_RESOLUTION = 0.045, 0.09, 0.033
 POWER_RESOLUTION = 0.08
 
 
@@ -177,14 +181,12 @@ def _sphere(profile_: Profile) -> Claim:
                 "nodes": NODES,
                 "frequencies": SPHERE_MODES,
                 "width": WIDTH,
-                "networks": 64 * NETWORKS,
+                "networks": 32 * NETWORKS,
             },
             predicted,
             resolution=tuple(
                 _finer(profile_, share) * value
-                for share, value in zip(
-                    (SPHERE_RESOLUTION / 2, 2 * SPHERE_RESOLUTION), predicted, strict=True
-                )
+                for share, value in zip((SPHERE_RESOLUTION, 4 * SPHERE_RESOLUTION), predicted, strict=True)
             ),
         )
         for sphere, predicted in zip(SPHERES, values(even_eigenvalue()), strict=True)
@@ -207,24 +209,43 @@ def _sphere(profile_: Profile) -> Claim:
     return replace(claim, closed_forms=(form,))
 
 
-def _training_setting(profile_: Profile, activation: Expr) -> tuple[dict[str, object], tuple[float, ...]]:
+def _with_biases(activation: Expr, biases: bool) -> Expr:
+    return profile(activation) + slope_profile(activation) if biases else profile(activation)
+
+
+def _training_eigenvalues(
+    activation: Expr, sphere: int, biases: bool, frequencies: tuple[int, ...]
+) -> tuple[float, ...]:
+    kernel = _with_biases(activation, biases)
+    if sphere == 2:
+        return on_icosahedron(kernel, frequencies)
+    return grid_eigenvalues(kernel, POINTS, frequencies)
+
+
+def _left_of(rate: float) -> float:
+    """What is left of a mode when it is measured: of slow ones more, which halves the time of training."""
+    return LEFT if rate > SLOW_RATE else SLOW_LEFT
+
+
+def _training_setting(
+    activation: Expr, sphere: int, biases: bool
+) -> tuple[dict[str, object], tuple[float, ...]]:
     """Setting of the trained networks, and the eigenvalues of the modes that are measured."""
-    every = grid_eigenvalues(profile(activation), TRAINING_GRID, LOW)
-    share = LONG_TRAINED_SHARE if profile_.factor > 1 else TRAINED_SHARE
+    frequencies = SPHERE_TRAINED if sphere == 2 else CIRCLE_MODES
+    every = _training_eigenvalues(activation, sphere, biases, frequencies)
     largest, second = sorted(every, reverse=True)[:2]
-    smallest = min(share * largest, second)  # one mode alone could not be confused with another
-    kept = tuple(k for k, value in zip(LOW, every, strict=True) if value >= smallest)
-    rates = grid_eigenvalues(profile(activation), TRAINING_GRID, kept)
-    step = STEP_SHARE / max(every)
-    steps = tuple(max(1, round(log(LEFT) / log(1 - step * rate))) for rate in rates)
+    smallest = min(TRAINED_SHARE * largest, second)  # one mode alone could not be confused with another
+    found = [(k, value) for k, value in zip(frequencies, every, strict=True) if value >= smallest]
+    kept, rates = (tuple(column) for column in zip(*found, strict=True))
+    step = STEP_SHARE / largest
+    steps = tuple(max(1, round(log(_left_of(step * rate)) / log(1 - step * rate))) for rate in rates)
     setting = {
-        "points": TRAINING_GRID,
+        "sphere": sphere,
         "frequencies": kept,
         "steps": steps,
-        "pairs": PAIRS,
-        "networks": TRAINED,
         "step_size": step,
         "amplitude": AMPLITUDE,
+        "biases": biases,
     }
     return setting, rates
 
@@ -239,30 +260,54 @@ def _left(formula: Expr, setting: dict[str, object], rates: tuple[float, ...]) -
     return tuple(float(value_of(formula, one)) for one in values)
 
 
+SETTINGS = ((1, False), (1, True), (2, False), (2, True))  # sphere, and whether biases are trained
+PERMUTED = 2  # without biases on S^2, where few steps do
+
+
 def _decay(profile_: Profile, activation: Expr) -> Claim:
-    setting, rates = _training_setting(profile_, activation)
-    predicted = _left(DECAY, setting, rates)
+    settings = [_training_setting(activation, *case) for case in SETTINGS]
+
+    def predict(formula: Expr) -> tuple[tuple[float, ...], ...]:
+        return tuple(_left(formula, setting, rates) for setting, rates in settings)
+
+    points = tuple(
+        Point(setting, values, resolution=_trained_resolution(profile_, setting, values))
+        for (setting, _), values in zip(settings, predict(DECAY), strict=True)
+    )
     claim = Claim(
         "decay of modes in training",
         r"after $t$ steps of gradient descent $(1 - \eta \hat\lambda_k)^t$ is left of mode $k$ of the "
-        r"residual of wide networks ($1/m$ extrapolated away)",
+        r"residual of wide networks ($1/m$ extrapolated away), $k \le 6$ on 16 points of the circle and "
+        r"$k \le 3$ on the icosahedron in $S^2$, without and with biases",
         Mean(),
-        TrainedModes(activation),
-        (Point(setting, predicted, resolution=_resolutions(profile_, TRAINING_RESOLUTION, predicted)),),
+        batched(TrainedModes(activation)),
+        points,
         profile_.scale(64),
     )
-    form = ClosedForm(
-        "decay of a mode", DECAY, decays(), lambda other: _predicting(claim, _left(other, setting, rates))
-    )
+    form = ClosedForm("decay of a mode", DECAY, decays(), lambda other: _predicting(claim, *predict(other)))
     return replace(claim, closed_forms=(form,))
+
+
+def _trained_resolution(
+    profile_: Profile, setting: dict[str, object], predicted: tuple[float, ...]
+) -> tuple[float, ...]:
+    steps: tuple[int, ...] = setting["steps"]  # type: ignore[assignment]  # a tuple of integers
+    shares = (
+        FAST_RESOLUTION if count < FEW_STEPS else TRAINING_RESOLUTION if value < BETWEEN else SLOW_RESOLUTION
+        for count, value in zip(steps, predicted, strict=True)
+    )
+    return tuple(
+        _finer(profile_, share) * max(abs(value), SMALLEST)
+        for share, value in zip(shares, predicted, strict=True)
+    )
 
 
 def _permuted(profile_: Profile, activation: Expr) -> Claim:
     claim = _decay(profile_, activation)
-    setting, rates = _training_setting(profile_, activation)
+    setting, rates = _training_setting(activation, *SETTINGS[PERMUTED])
     wrong = _left(DECAY, setting, (*rates[1:], rates[0]))  # reversed, one of three would keep its place
     return replace(
-        _predicting(claim, wrong),
+        _predicting(replace(claim, grid=(claim.grid[PERMUTED],)), wrong),
         name="permuted frequencies",
         closed_forms=(),
         seeds=profile_.scale(20),
@@ -271,26 +316,30 @@ def _permuted(profile_: Profile, activation: Expr) -> Claim:
     )
 
 
-def _silence(activation: Expr, biases: bool) -> dict[str, object]:
-    largest = max(grid_eigenvalues(profile(activation), TRAINING_GRID, LOW))
-    return {
-        "points": TRAINING_GRID,
-        "frequencies": ODD_MODES,
-        "width": WIDTH,
-        "steps": 50,
-        "step_size": STEP_SHARE / (largest + 1),
-        "biases": biases,
-    }
+def _silence(activation: Expr, biases: bool) -> tuple[Point, Point]:
+    def point(sphere: int, frequencies: tuple[int, ...]) -> Point:
+        largest = max(_training_eigenvalues(activation, sphere, False, LOW[:3]))
+        setting = {
+            "sphere": sphere,
+            "frequencies": frequencies,
+            "width": WIDTH,
+            "steps": 50,
+            "step_size": STEP_SHARE / (largest + 1),
+            "biases": biases,
+        }
+        return Point(setting, (0.0,) * len(frequencies), margin=1.0)
+
+    return point(1, ODD_MODES), point(2, ODD_MODES[:1])
 
 
 def _silent(profile_: Profile, activation: Expr) -> Claim:
     return Claim(
         "odd modes are never learnt",
         r"without biases a trained network of any width has no component along $\cos k \phi$, odd $k \ge 3$, "
-        r"in units of the rounding error $n \varepsilon m \max |f|$",
+        r"and on the icosahedron none along $P_3$, in units of the rounding error $n \varepsilon m \max |f|$",
         Identity(),
-        SilentModes(activation),
-        (Point(_silence(activation, False), (0.0, 0.0), margin=1.0),),
+        batched(SilentModes(activation)),
+        _silence(activation, False),
         profile_.scale(4),
     )
 
@@ -300,7 +349,7 @@ def _heard(profile_: Profile, activation: Expr) -> Claim:
         _silent(profile_, activation),
         name="odd modes of networks with biases",
         statement=r"with biases too a trained network has no component along $\cos k \phi$, odd $k \ge 3$",
-        grid=(Point(_silence(activation, True), (0.0, 0.0), margin=1.0),),
+        grid=_silence(activation, True),
         expected="refuted",
         reason="a unit with a bias is no longer a linear function plus an even one",
     )

@@ -11,8 +11,8 @@ from sympy import Eq, Gt, Integer, Lt, Rational, Symbol
 from proofs_checks import derive, verify
 from proofs_checks.claims.kernels import spectral_bias as trial
 from proofs_checks.profile import Profile
-from proofs_checks.spectral.formulas import on_grid
-from proofs_checks.spectral.modes import harmonics, zonal_rule
+from proofs_checks.spectral.formulas import on_grid, on_icosahedron
+from proofs_checks.spectral.modes import harmonics, icosahedron, zonal_rule
 from theory.derivation import Row, check
 from theory.grammar import parse
 from theory.kernels.spectral_bias import derivation, profile
@@ -109,6 +109,25 @@ def test_the_zonal_rule_is_orthogonal():
     table = harmonics(2, range(6), places)
     assert (table * weights) @ table.T == pytest.approx(np.diag(1 / (2 * np.arange(6) + 1)), abs=1e-13)
     assert table[3] == pytest.approx(eval_legendre(3, places))
+
+
+@pytest.mark.parametrize("degree", range(4))
+def test_harmonics_are_eigenvectors_on_the_icosahedron(degree):
+    """Against numerical eigenvalues of the whole kernel matrix with biases."""
+    places = icosahedron()
+    angles = np.arccos(np.clip(places @ places.T, -1, 1))
+    matrix = (arc_cosine(angles) + (pi - angles) / (2 * pi)) / 12
+    (found,) = on_icosahedron(circle.RELU_KERNEL + circle.BIAS_KERNEL, (degree,))
+    zonal = eval_legendre(degree, places[:, 2])
+    # arccos near 1 turns rounding into its square root
+    assert matrix @ zonal == pytest.approx(found * zonal, abs=1e-8)
+    assert np.sum(np.isclose(np.linalg.eigvalsh(matrix), found, atol=1e-7)) == (1, 3, 5, 3)[degree]
+
+
+def test_all_low_modes_are_trained_and_measured():
+    claim = next(one for one in trial.claims(Profile("quick")) if one.name == "decay of modes in training")
+    kept = [point.parameters["frequencies"] for point in claim.grid]
+    assert kept == [(0, 1, 2, 4, 6), (0, 1, 2, 3, 4, 5, 6), (0, 1, 2), (0, 1, 2, 3)]
 
 
 @pytest.mark.parametrize("name", ["modes of the kernel", "odd modes with biases", "modes on spheres"])
