@@ -237,6 +237,9 @@ def audit(
     profile: ProfileName = "quick",
     seed: Seed = 0,
     store: Annotated[Path | None, typer.Option(help="Keep what the audit found in this file.")] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", help="Audit N theorems at once, each in a process.")
+    ] = 1,
     details: Annotated[bool, typer.Option(help="Name the hypotheses that rows need, or do not.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -246,14 +249,15 @@ def audit(
     are attacked. Exit code 0 if every goal is met, 1 if an error would slip through, 3 if nothing slipped
     through but not everything was refuted.
     """
-    given = settings(set_)
+    given: dict[str, Any] = {**settings(set_)}
     screening.settings(theorems or (), given)
     from proofs_checks.audit.run import audit as run
     from proofs_checks.report import terminal
     from proofs_checks.report.audits import audit_tables
 
+    options: dict[str, Any] = {"profile": profile, "seed": seed, "store": store, "workers": workers}
     with terminal.progress() as watch:
-        report = run(*(theorems or ()), profile=profile, seed=seed, store=store, progress=watch, **given)
+        report = run(*(theorems or ()), progress=watch, **options, **given)
     if as_json:
         emit_json(report.to_dict())
     else:

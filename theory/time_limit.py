@@ -1,8 +1,8 @@
-"""Calls that may never return, such as SymPy's integrate, under a time limit.
+"""Calls in child processes: under a time limit, or several side by side.
 
-They run in one persistent child process, which is killed when the time is up and started again at the next
-call. A thread could not be stopped, and multiprocessing would run the caller's script a second time unless
-it guards its main module.
+Calls that may never return, such as SymPy's integrate, run in one persistent child, which is killed when
+the time is up and started again at the next call. A thread could not be stopped, and multiprocessing would
+run the caller's script a second time unless it guards its main module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import islice
 from types import FrameType
 from typing import Any, BinaryIO, TypeVar
 
@@ -63,13 +64,48 @@ def run_with_time_limit(function: Callable[..., Result], *arguments: Any, second
     with _lock:
         child = _running_child()
         try:
-            succeeded, value = child.ask(request, seconds)
+            child.send(request)
+            answer = child.receive(seconds)
         except BaseException:  # KeyboardInterrupt too: an answer that comes late would be taken for the next
             child.kill()
             raise
+    return _value(answer)
+
+
+def _value(answer: tuple[bool, Any]) -> Any:
+    """What a call has returned; raises what it has raised."""
+    succeeded, value = answer
     if succeeded:
         return value
     raise value
+
+
+def side_by_side(
+    function: Callable[..., Result], calls: Sequence[tuple[Any, ...]], processes: int
+) -> Generator[tuple[int, Result | None], None, None]:
+    """``function(*call)`` for all calls, in so many children that live until the last call is answered.
+
+    Yields (index, None) when a call begins and (index, result) when it is answered. What a call raises is
+    raised here, and all children are ended, as they are when the caller stops. Function, arguments and
+    results as for ``run_with_time_limit``; ChildDied when a child ended without an answer.
+    """
+    waiting = iter(enumerate(calls))
+    with contextlib.ExitStack() as children, selectors.DefaultSelector() as answers:
+        for _, (index, call) in zip(range(processes), waiting, strict=False):
+            child = _Child()
+            children.callback(child.kill)
+            child.send(_packed((function, call)))
+            answers.register(child.output, selectors.EVENT_READ, (child, index))
+            yield index, None
+        while answers.get_map():
+            for key, _ in answers.select():
+                child, index = key.data
+                answers.unregister(key.fileobj)
+                yield index, _value(child.receive())
+                for following, call in islice(waiting, 1):
+                    child.send(_packed((function, call)))
+                    answers.register(child.output, selectors.EVENT_READ, (child, following))
+                    yield following, None
 
 
 @contextlib.contextmanager
@@ -115,7 +151,14 @@ class _Child:
         """Whether it runs and is ours: after a fork the child belongs to the parent process."""
         return self.owner == os.getpid() and self.process.poll() is None
 
-    def ask(self, request: bytes, seconds: float) -> tuple[bool, Any]:
+    @property
+    def output(self) -> int:
+        """The descriptor that becomes readable with an answer."""
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
+
+    def send(self, request: bytes) -> None:
+        """Hand over a request, once the child has started."""
         if not self.ready:
             self._receive(time.monotonic() + START_SECONDS, "the child process did not start")
             self.ready = True
@@ -124,20 +167,22 @@ class _Child:
             _send(self.process.stdin, request)
         except BrokenPipeError:
             raise ChildDied("the child process ended between two calls") from None
-        answer = self._receive(time.monotonic() + seconds, f"no result within {seconds:g} seconds")
-        return pickle.loads(answer)
 
-    def _receive(self, deadline: float, message: str) -> bytes:
+    def receive(self, seconds: float | None = None) -> tuple[bool, Any]:
+        """Whether the call has succeeded, and its result or what it raised. No seconds: no limit."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        return pickle.loads(self._receive(deadline, f"no result within {seconds or 0:g} seconds"))
+
+    def _receive(self, deadline: float | None, message: str) -> bytes:
         (size,) = _HEADER.unpack(self._read(_HEADER.size, deadline, message))
         return self._read(size, deadline, message)
 
-    def _read(self, size: int, deadline: float, message: str) -> bytes:
-        assert self.process.stdout is not None
-        descriptor, parts = self.process.stdout.fileno(), bytearray()
+    def _read(self, size: int, deadline: float | None, message: str) -> bytes:
+        descriptor, parts = self.output, bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
             while len(parts) < size:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
+                if not selector.select(None if deadline is None else max(0.0, deadline - time.monotonic())):
                     raise TimeLimitExceeded(message)
                 received = os.read(descriptor, min(size - len(parts), 1 << 20))
                 if not received:
@@ -221,10 +266,16 @@ def serve() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     threading.Thread(target=_exit_when_orphaned, args=(os.getppid(),), daemon=True).start()
-    _send(answers, b"")
-    while header := requests.read(_HEADER.size):
-        (size,) = _HEADER.unpack(header)
-        _send(answers, _answer(requests.read(size)))
+    # A parent that is killed during a call reads no answer: nobody is left to hear of it.
+    with contextlib.suppress(BrokenPipeError):
+        _send(answers, b"")
+        while len(header := requests.read(_HEADER.size)) == _HEADER.size:
+            (size,) = _HEADER.unpack(header)
+            if len(request := requests.read(size)) < size:
+                break
+            _send(answers, _answer(request))
+    close()
+    os._exit(0)  # at exit the unsent bytes of an answer would be sent again, in vain and with a message
 
 
 def _answer(request: bytes) -> bytes:

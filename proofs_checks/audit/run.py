@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -20,11 +21,13 @@ from proofs_checks.audit.tolerance import toothless
 from proofs_checks.audit.trials import Bench
 from proofs_checks.catalogue import Theorem, catalogue, find
 from proofs_checks.claim import Claim
+from proofs_checks.cluster.local import require_count
 from proofs_checks.precision import float64
 from proofs_checks.profile import Profile, ProfileName
 from proofs_checks.run import Progress, resolve_all
 from proofs_checks.store import open_store
 from theory.errors import InputError
+from theory.time_limit import side_by_side
 
 
 def audit(
@@ -32,6 +35,7 @@ def audit(
     profile: str = "quick",
     seed: int = 0,
     store: str | Path | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
     **parameters: object,
 ) -> AuditReport:
@@ -40,7 +44,8 @@ def audit(
     Planted errors and mutants of closed forms are judged as claims are, on seeds that no verification uses;
     controls are not audited. The claims are those of the quick profile, with which ``verify`` runs unless
     told otherwise; ``profile`` says how much is tried on them. With a ``store`` the result is kept there, and
-    reports of ``verify`` mention it.
+    reports of ``verify`` mention it. With several ``workers`` as many theorems are audited at once, each in a
+    process of this machine; what is tried is the same.
 
     Raises InputError before anything is run or written.
     """
@@ -52,13 +57,39 @@ def audit(
         raise InputError(f"the seed must be an integer of at least 0, got {seed!r}")
     settings = resolve_all(chosen, parameters)
     level = Profile(cast(ProfileName, profile))  # which refuses other words
-    found = []
-    with open_store(store) as kept, float64():
-        for theorem in chosen:
-            run = _Audit(theorem, settings[theorem.id], level, seed, progress or _silent)
-            found.append(run.report())
-            keep(kept, found[-1], settings[theorem.id], level.name, seed)
-    return AuditReport(level.name, seed, tuple(found), time.perf_counter() - started)
+    require_count(workers)
+    names = theorems or tuple(catalogue())
+    audits = [
+        _Audit(name, theorem, settings[theorem.id], level, seed, progress or _silent)
+        for name, theorem in zip(names, chosen, strict=True)
+    ]
+    found: dict[int, TheoremAudit] = {}
+    with open_store(store) as kept, closing(_reports(audits, workers)) as reports:
+        for index, report in reports:
+            found[index] = report
+            keep(kept, report, audits[index].parameters, level.name, seed)
+    return AuditReport(
+        level.name, seed, tuple(found[index] for index in sorted(found)), time.perf_counter() - started
+    )
+
+
+def _reports(audits: Sequence[_Audit], workers: int) -> Generator[tuple[int, TheoremAudit], None, None]:
+    """What is found on each theorem, with its index, as soon as it is."""
+    if min(workers, len(audits)) == 1:
+        yield from ((index, audit.report()) for index, audit in enumerate(audits))
+        return
+    calls = [(audit.name, audit.parameters, audit.profile, audit.seed) for audit in audits]
+    with closing(side_by_side(_audited, calls, workers)) as children:
+        for index, report in children:
+            audits[index].tell(
+                "in a process of its own" if report is None else "done", int(report is not None), 1
+            )
+            if report is not None:
+                yield index, report
+
+
+def _audited(name: str, parameters: Mapping[str, Any], profile: Profile, seed: int) -> TheoremAudit:
+    return _Audit(name, find(name), parameters, profile, seed, _silent).report()
 
 
 def _silent(theorem: str, doing: str, finished: int, steps: int) -> None:
@@ -77,8 +108,9 @@ class _Findings:
 
 @dataclass(frozen=True)
 class _Audit:
-    """The audit of one theorem."""
+    """The audit of one theorem, which is found by its name."""
 
+    name: str
     theorem: Theorem
     parameters: Mapping[str, Any]
     profile: Profile
@@ -92,11 +124,15 @@ class _Audit:
     def report(self) -> TheoremAudit:
         """Its derivation first, then its claims one after the other."""
         started = time.perf_counter()
-        self._tell("derivation", 0, 1)
+        self.tell("derivation", 0, 1)
+        with float64():
+            return self._report(started)
+
+    def _report(self, started: float) -> TheoremAudit:
         derivation = audit_derivation(self.theorem, self.parameters, self.profile, self.seed)
         claims = [one for one in self.theorem.claims(Profile(), self.parameters) if not one.control]
         findings = [self._claim(claim, k, len(claims) + 1) for k, claim in enumerate(claims, start=1)]
-        self._tell("done", len(claims) + 1, len(claims) + 1)
+        self.tell("done", len(claims) + 1, len(claims) + 1)
         return TheoremAudit(
             id=self.theorem.id,
             planted=tuple(row for one in findings for row in one.planted),
@@ -108,14 +144,15 @@ class _Audit:
             seconds=time.perf_counter() - started,
         )
 
-    def _tell(self, doing: str, finished: int, steps: int) -> None:
+    def tell(self, doing: str, finished: int, steps: int) -> None:
+        """The progress of this audit."""
         self.progress(self.theorem.id, doing, finished, steps)
 
     def _claim(self, claim: Claim, position: int, steps: int) -> _Findings:
         """Planted errors and mutants of one claim share the measurements of the first trial."""
 
         def watch(doing: str) -> None:
-            self._tell(doing, position, steps)
+            self.tell(doing, position, steps)
 
         bench = Bench(self.theorem.id, self.seed, self.parameters)
         with bench.trial(0) as first:

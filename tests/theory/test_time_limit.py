@@ -13,7 +13,7 @@ from sympy import Symbol, exp, sin
 
 from theory import time_limit
 from theory.errors import InputError
-from theory.time_limit import ChildDied, TimeLimitExceeded, run_with_time_limit
+from theory.time_limit import ChildDied, TimeLimitExceeded, run_with_time_limit, side_by_side
 
 x = Symbol("x")
 
@@ -159,3 +159,49 @@ def test_no_orphan_when_the_parent_is_interrupted_or_killed(how):
         parent.wait(timeout=10)
     # The killed parent cannot act: its child looks once a second.
     assert gone_within(child, 5.0)
+
+
+def test_calls_side_by_side_are_all_answered_by_few_children():
+    found = list(side_by_side(echoed, [(value,) for value in "abcd"], 2))
+    assert sorted(index for index, value in found if value is None) == [0, 1, 2, 3]  # as they begin
+    assert dict(found[-1:] + [one for one in found if one[1]]) == dict(enumerate("abcd"))
+    children = {value for _, value in side_by_side(process_after, [(0.2,)] * 4, 2) if value}
+    assert len(children) == 2
+    assert all(gone_within(child, 2.0) for child in children)
+
+
+def process_after(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_a_slow_call_does_not_hold_up_the_others():
+    answered = [index for index, value in side_by_side(process_after, [(3,), (0,), (0,), (0,)], 2) if value]
+    assert answered == [1, 2, 3, 0]
+
+
+def test_a_call_side_by_side_that_raises_ends_the_others():
+    started = time.monotonic()
+    with pytest.raises(TypeError):
+        list(side_by_side(time.sleep, [("long",), (50,)], 2))
+    assert time.monotonic() - started < 20  # two children have started on a busy machine, none has slept
+    with pytest.raises(ChildDied, match="code 3"):
+        list(side_by_side(os._exit, [(3,)], 2))
+
+
+def test_a_child_whose_parent_is_killed_says_nothing():
+    source = """
+        import os, time
+        from theory.time_limit import run_with_time_limit
+        print(run_with_time_limit(os.getpid, seconds=30), flush=True)
+        run_with_time_limit(time.sleep, 0.5, seconds=50)  # less than the child takes to look for its parent
+    """
+    command = [sys.executable, "-c", textwrap.dedent(source)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as parent:
+        child = int(parent.stdout.readline())
+        time.sleep(0.2)
+        parent.kill()
+        assert gone_within(child, 5.0)
+        assert parent.stderr.read() == ""

@@ -181,3 +181,22 @@ def test_the_same_seed_gives_the_same_audit(monkeypatch):
     for document in (first, second):
         del document["seconds"]
     assert first == second
+
+
+def test_theorems_audited_at_once_are_found_the_same(theorem):
+    names = [theorem("wide tolerance"), theorem("vacuous bound")]
+    together, apart = audit(*names, workers=2).theorems, audit(*names).theorems
+    assert [one.id for one in together] == [one.id for one in apart] == ["wide_tolerance", "vacuous_bound"]
+    for one, other in zip(together, apart, strict=True):
+        assert (one.mutants, one.toothless, one.source) == (other.mutants, other.toothless, other.source)
+        # How many trials there are depends on the time they take.
+        assert [(row.claim, getattr(row, "error", None)) for row in one.planted] == [
+            (row.claim, getattr(row, "error", None)) for row in other.planted
+        ]
+        assert [vars(attempt) for attempt in one.attacks] == [vars(attempt) for attempt in other.attacks]
+
+
+@pytest.mark.parametrize("workers", [0, -1, 10**6])
+def test_a_senseless_number_of_workers_is_refused(workers):
+    with pytest.raises(InputError, match="give a whole number"):
+        audit(str(EXAMPLE), workers=workers)
