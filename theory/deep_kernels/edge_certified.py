@@ -5,8 +5,8 @@ At the fixed point q of the variance, with chi_1 = sigma_w^2 E s'(u)^2 given and
     sigma_w^2 = chi_1/d,    sigma_b^2 = q - sigma_w^2 m,
     q (R(rho) - rho) = q (1 - rho) - sigma_w^2 (m - kappa(q rho)).
 
-A fixed correlation rho* < 1 lies where the right side changes its sign, and R' is enclosed on all of the
-interval between the two signs.
+A fixed correlation rho* < 1 is enclosed by Newton's method for intervals: R' < 1 on all of an interval
+about r, and R(r) - r is too small for the fixed point to lie outside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sympy import Abs, Derivative, Eq, Expr, Gt, Lt, Rational, S, log
+from sympy import Abs, Derivative, Eq, Expr, Lt, Rational, S, Symbol, log
 
 from theory import balls
 from theory.certified_expectations import Factor, enclose_pair
@@ -41,7 +41,7 @@ HALF_WIDTH = Rational(1, 10**6)  # of the interval about a fixed correlation
 _STEPS = 40
 _DIGITS = 12  # of a correlation on the way
 _BITS = 48
-_SLOPE_SHARE, _LENGTH_SHARE = Rational(1, 10**5), Rational(1, 10**3)
+_SLOPE_SHARE, _LENGTH_SHARE = Rational(1, 10**4), Rational(1, 10**2)
 
 PRICE = Source(
     "R. Price",
@@ -82,7 +82,7 @@ def chaos(activation: Expr, q: Rational) -> Rational | None:
 
 
 def excess(activation: Expr, q: Rational, chi: Rational, rho: Rational) -> Expr:
-    """q (R(rho) - rho): positive below a stable fixed correlation, negative above it."""
+    """q (R(rho) - rho), which vanishes at a fixed correlation."""
     dual = pair(activation).subs({A: q, B: q, C: q * rho})
     return q * (1 - rho) - chi / slopes_at(activation, q) * (square_at(activation, q) - dual)
 
@@ -91,7 +91,7 @@ def excess(activation: Expr, q: Rational, chi: Rational, rho: Rational) -> Expr:
 def fixed_correlation(activation: Expr, q: Rational, chi: Rational) -> Rational:
     """rho* = R(rho*) < 1 by Newton's method from 0, which climbs to it since R is convex on [0, 1].
 
-    A decimal: certified is that R - rho changes its sign within HALF_WIDTH of it (`correlation_rows`).
+    A decimal: certified is that there is one fixed point within HALF_WIDTH of it (`correlation_rows`).
     Raises InputError where it does not settle.
     """
     rho = S.Zero
@@ -123,6 +123,9 @@ class SlopeOfCorrelations(Enclosable):
 
     def _sympystr(self, printer: Any) -> str:
         return "chi"
+
+    def _pretty(self, printer: Any) -> Any:
+        return printer._print(Symbol("chi"))
 
 
 def slope_about(activation: Expr, q: Rational, chi: Rational, rho: Rational) -> Expr:
@@ -174,23 +177,21 @@ def correlation_rows(activation: Expr, q: Rational) -> tuple[Row, ...]:
     if chi is None:
         return ()
     rho = fixed_correlation(activation, q, chi)
-    low, high = rho - HALF_WIDTH, rho + HALF_WIDTH
-    slope = slope_about(activation, q, chi, rho)
-    phase = rf"$\chi_1 = {chi}$ at $q = {q}$"
-    method = CertifiedQuadrature()
+    slope, method = slope_about(activation, q, chi, rho), CertifiedQuadrature()
+    bound = Rational(str(round(float(1 - enclose_expression(slope).upper()), 2))) * HALF_WIDTH / 2
     return (
         Row(
-            Gt(excess(activation, q, chi, low), 0),
-            rf"the chaotic phase with {phase}: $q (R(\rho) - \rho)$ at $\rho = {float(low):.6f}$",
+            enclosing(slope, _SLOPE_SHARE),
+            rf"the chaotic phase with $\chi_1 = {chi}$ at $q = {q}$: $\chi = R'(\rho)$ for all $\rho$ within "
+            rf"{HALF_WIDTH} of $r = {float(rho):.6f}$",
             method,
         ),
         Row(
-            Lt(excess(activation, q, chi, high), 0),
-            rf"and at $\rho = {float(high):.6f}$: $R$ is continuous and has a fixed point $\rho^*$ between",
+            Lt(Abs(excess(activation, q, chi, rho) / q), bound),
+            rf"$R(r) - r$: less than {HALF_WIDTH} times $1 - R'$, so that by the mean value theorem $R$ has "
+            r"exactly one fixed point $\rho^*$ there; it is stable, and $\chi = R'(\rho^*)$",
             method,
         ),
-        Row(enclosing(slope, _SLOPE_SHARE), r"$R'$ everywhere between, hence $\chi = R'(\rho^*)$", method),
-        Row(Lt(Abs(slope), 1), r"$\rho^*$ is stable", method),
         Row(
             enclosing(-1 / log(slope), _LENGTH_SHARE),
             r"the correlation length $\xi = -1/\log \chi$, in layers",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sympy import Abs, Basic, Derivative, Eq, Expr, Integer, Lt, Rational, S, Symbol
+from sympy import Abs, Basic, Derivative, Eq, Expr, Integer, Lt, Rational, S, Symbol, ceiling, floor
 from sympy.printing.pretty.stringpict import prettyForm
 
 from theory import balls
@@ -30,8 +30,7 @@ from theory.two_layer import certified
 DIGITS = 6
 _ROUGH_BITS = 24
 _FAR = (16, 64, 256)  # where the growth is looked at
-_PRINTED = 8  # decimals of the middle of an interval
-_SHARE = Rational(1, 10**6)  # an interval is this wide on both sides, where the value is at most 1
+_SHARE = Rational(1, 10**6)  # of the distance within which a value is enclosed
 
 
 @lru_cache(maxsize=64)
@@ -170,10 +169,15 @@ def _place(instance: dict[Symbol, Expr], symbols: Any = (A, B, C)) -> str:
 
 
 def enclosing(term: Expr, share: Rational = _SHARE) -> Basic:
-    """Within ``share``, relative where the value exceeds 1, of the decimal that is printed."""
-    value = float(enclose_expression(term).mid())
-    middle = Rational(str(round(value, _PRINTED)))
-    return Lt(Abs(term - middle), share * max(1, int(abs(value))))
+    """Its distance from a decimal: about ``share`` of it, relative where the value exceeds 1.
+
+    The bound is tight, so that half of it would be false.
+    """
+    value = Rational(float(enclose_expression(term).mid()))
+    unit = share * max(1, int(abs(value)))
+    middle = (floor(value / unit) - 1) * unit  # at a distance of 1 to 2 units
+    bound = ceiling(4 * (value - middle) / unit + Rational(1, 2)) * unit / 4
+    return Lt(Abs(term - middle), bound)
 
 
 def dual_values(activation: Expr, instance: dict[Symbol, Expr]) -> tuple[Row, ...]:

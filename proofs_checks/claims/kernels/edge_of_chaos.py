@@ -230,8 +230,9 @@ def _first(q: float) -> tuple[tuple[float, ...], ...]:
 
 def _gradients(trial: Trial) -> Claim:
     """A tangent's variance starts at 1 and is chi_1^L after L layers; that of a preactivation stays q*."""
-    q, chaos = float(trial.q), trial.chaos()
-    phases = (Rational(1), ORDER if chaos is None else chaos)
+    q = float(trial.q)
+    # Where biases make little room for chaos a layer more or less does not show there.
+    phases = (Rational(1), CHAOS if trial.chaos() == CHAOS else ORDER)
     growth = (WEIGHT**2 * trial.slopes) ** DEPTH
 
     def predicted(growth: Expr, chi: Rational) -> tuple[float, float]:
