@@ -37,8 +37,11 @@ def bivariate_normal_cdf(h: jax.Array, k: jax.Array, u: jax.Array, v: jax.Array)
     h, k, sign, ratio, half = _reduced(h, k, u, v)
     first, second = ratio + sign * half * h, -sign * ratio + sign * half * k
     opposite = jnp.where((h < 0) == (k < 0), 0.0, 0.5)
-    halves = (_normal(h) + _normal(k)) / 2
-    return halves - _owen(h, first) - _owen(k, second) - opposite.astype(halves.dtype)
+    h, k, first, second = jnp.broadcast_arrays(h, k, first, second)
+    thresholds, slopes = jnp.stack([h, k]), jnp.stack([first, second])
+    tails = erfc(jnp.abs(jnp.stack([thresholds, slopes])) / math.sqrt(2)) / 2  # one call: it compiles slowly
+    below = jnp.where(thresholds < 0, tails[0], 1 - tails[0])
+    return jnp.sum(below / 2 - _owen(thresholds, slopes, tails), axis=0) - opposite.astype(h.dtype)
 
 
 @bivariate_normal_cdf.defjvp
@@ -76,8 +79,8 @@ def _reduced(h: jax.Array, k: jax.Array, u: jax.Array, v: jax.Array) -> tuple[ja
     return h, k, sign, ratio, sine / (1 + jnp.abs(u) / unit)
 
 
-def _owen(h: jax.Array, b: jax.Array) -> jax.Array:
-    """T(h, b / h)."""
+def _owen(h: jax.Array, b: jax.Array, tails: jax.Array) -> jax.Array:
+    """T(h, b / h), given Phi(-|h|) and Phi(-|b|)."""
     one, other = jnp.abs(h), jnp.abs(b)
     low, high = jnp.minimum(one, other), jnp.maximum(one, other)
     slope = low / high
@@ -90,7 +93,7 @@ def _owen(h: jax.Array, b: jax.Array) -> jax.Array:
     rules = (jnp.asarray(_NODES**2, h.dtype), jnp.asarray(_WEIGHTS, h.dtype))
     total, _ = jax.lax.scan(add, jnp.zeros_like(slope), rules)
     within = slope * jnp.exp(-high * high / 2) * total / (2 * math.pi)
-    beyond = (_normal(one) * _normal(-other) + _normal(-one) * _normal(other)) / 2 - within
+    beyond = ((1 - tails[0]) * tails[1] + tails[0] * (1 - tails[1])) / 2 - within
     return jnp.where((h < 0) == (b < 0), 1, -1) * jnp.where(other > one, beyond, within)
 
 

@@ -126,15 +126,17 @@ def layer_of(activation: Expr) -> tuple[Layer, bool]:
     """The lowered layer, and whether the activation has a derivative kernel."""
     try:
         dual = dual_kernel(activation, Z)
-        differentiable = read(activation, Z).continuous()
+        function = read(activation, Z)
+        differentiable = function.continuous()
+        odd = not function.parity()[0].terms
         if not differentiable:  # there is only the Gaussian process
             if dual.has(BivariateNormalCDF):
-                return correlated_layer(dual, Integer(0), diagonal(activation), Integer(0)), False
+                return correlated_layer(dual, Integer(0), diagonal(activation), Integer(0), odd), False
             return closed_layer(dual, Integer(0)), False
         slope = derivative_kernel(activation, Z)
         if dual.has(BivariateNormalCDF):
             own = diagonal(activation), diagonal(derivative(activation, Z))
-            return correlated_layer(dual, slope, *own), True
+            return correlated_layer(dual, slope, *own, odd), True
         return closed_layer(dual, slope), True
     except OutsideClass:
         return series_layer(activation), True

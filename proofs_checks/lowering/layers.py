@@ -30,6 +30,7 @@ from proofs_checks.lowering.kernels import (
     stable_form,
     taylor,
 )
+from proofs_checks.lowering.nearby import rest
 from theory.gaussian.expectation import A, B
 from theory.gaussian.expectation import C as COVARIANCE
 
@@ -62,14 +63,11 @@ def closed_layer(dual: Expr, slope: Expr) -> Layer:
     return Layer(root, equal, pair, _careful(forms, at))
 
 
-def correlated_layer(dual: Expr, slope: Expr, own_dual: Expr, own_slope: Expr) -> Layer:
-    """The same for closed forms with bivariate normal distribution functions.
+def correlated_layer(dual: Expr, slope: Expr, own_dual: Expr, own_slope: Expr, odd: bool) -> Layer:
+    """The same for closed forms with bivariate normal distribution functions; ``odd`` activations or others.
 
-    The last two are the kernels of equal inputs, in A: the closed forms of two inputs have no value there.
-    At angles 1e-8, 1e-4, 0.1, 1 and pi - 1e-4 both kernels of hard tanh, shifted ReLU and ELU with one hidden
-    layer agreed with ball arithmetic to 3e-15. 1 - rho^2, which decides the next angle t, is a difference:
-    after this layer, t is known to about 1e-16/t only. With exponentials, as in ELU, terms of the size of
-    exp(2 a) cancel: the error grows with them.
+    The last two forms are the kernels of equal inputs, in A: the closed forms of two inputs have no value
+    there. With exponentials, as in ELU, terms of the size of exp(2 a) cancel: the error grows with them.
     """
     forms = [separated(form.xreplace({A: P**2, B: Q**2, COVARIANCE: C})) for form in (dual, slope)]
     evaluate = joint_evaluator([_deep_form(form) for form in forms], (*SYMBOLS, MINUS, PLUS))
@@ -88,9 +86,8 @@ def correlated_layer(dual: Expr, slope: Expr, own_dual: Expr, own_slope: Expr) -
         return _shaped(dual, variances), _shaped(slope, variances)
 
     def careful(p: jax.Array, q: jax.Array, c: jax.Array, area: jax.Array) -> tuple[Any, Any, Any]:
-        dual, slope = at(p, q, c, area)
-        own = equal(p * p)[0] * equal(q * q)[0]
-        return dual, slope, jnp.maximum(1 - dual**2 / jnp.where(own > 0, own, 1), 0)
+        distance = rest(lambda *pair: at(*pair)[0], lambda norm: equal(norm * norm)[0], odd, p, q, c, area)
+        return *at(p, q, c, area), distance
 
     return Layer(root, equal, pair, careful)
 

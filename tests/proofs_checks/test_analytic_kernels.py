@@ -35,10 +35,10 @@ def enclosed(form, depth, weight, bias, x, y):
     return [float(ball.mid()) for ball in balls]
 
 
-def turned(angle, dtype):
+def turned(angle, dtype, ratio=1.1):
     x = np.array([1.0, 0.3])
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    return jnp.asarray(np.stack([x, 1.1 * turn @ x]), dtype)
+    return jnp.asarray(np.stack([x, ratio * turn @ x]), dtype)
 
 
 # 1e-13: rounding of a few hundred operations a layer; 1e-5 is the same in float32.
@@ -64,6 +64,26 @@ def test_kernels_at_all_angles_vs_balls(form, depth, bias, dtype, tolerance):
         np.testing.assert_allclose(values, expected, rtol=tolerance, atol=0)
         single = [found.nngp(*pair), found.ntk(*pair)]
         np.testing.assert_allclose(single, expected, rtol=tolerance, atol=0)
+
+
+# Two layers: the first decides the angle that the second sees. 1e-13 as above.
+@pytest.mark.parametrize(
+    ("form", "ratio"),
+    [
+        ("max(-1, min(1, z))", 1.0),
+        ("max(-1, min(1, z))", 1 + 1e-8),  # the norms differ as much as the directions
+        ("max(0, z - 1)", 1 + 1e-3),
+        ("max(z, 0) + exp(min(z, 0)) - 1", 1 + 1e-5),
+    ],
+)
+def test_kinks_away_from_zero_keep_small_angles_through_layers_vs_balls(form, ratio):
+    found = kernel(form, depth=2, weight_variance=1.5, bias_variance=0.25)
+    for angle in (1e-8, 1e-4, 1e-2, math.pi - 1e-8):
+        pair = turned(angle, "float64", ratio)
+        values = [found.nngp(*pair), found.ntk(*pair)]
+        np.testing.assert_allclose(
+            values, enclosed(form, 2, 1.5, 0.25, *np.asarray(pair)), rtol=1e-13, atol=0
+        )
 
 
 @pytest.mark.parametrize("form", PEER["kernels"])
