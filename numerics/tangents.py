@@ -93,8 +93,8 @@ def layerwise_tangent_kernel(
     """
     others = x1 if x2 is None else x2
     rows = _rows_within(network, x1.shape[0], others.shape[0], x1.dtype, contraction, maximum_bytes)
-    panel = (rows, others.shape[0]) if x2 is not None or rows < x1.shape[0] else (rows, None)
-    needed = layerwise_bytes(network, *panel, x1.dtype, contraction)
+    columns = others.shape[0] if x2 is not None or rows < x1.shape[0] else None
+    needed = layerwise_bytes(network, rows, columns, x1.dtype, contraction)
     result = _result_bytes(x1, others, network.widths[-1], contraction)
     _require(needed + result, "take the slabs of tangent_kernel_slabs one at a time")
     if x2 is None:
@@ -212,8 +212,15 @@ def _symmetric(
             result = add(result, written[i], written[j])
         return result
     panels = lax.map(panel, starts)
-    taken = lambda number: jax.tree.map(lambda array: array[number], panels)  # noqa: E731
-    return lax.scan(lambda total, pair: (add(total, taken(pair[0]), taken(pair[1])), None), result, pairs)[0]
+
+    def one(total: Array, pair: Array) -> tuple[Array, None]:
+        return add(total, _taken(panels, pair[0]), _taken(panels, pair[1])), None
+
+    return lax.scan(one, result, jnp.asarray(pairs))[0]
+
+
+def _taken(panels: Any, number: Any) -> Any:
+    return jax.tree.map(lambda array: array[number], panels)
 
 
 def _tiles(count: int, outputs: int, rows: int) -> int:
