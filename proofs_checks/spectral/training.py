@@ -178,7 +178,7 @@ def _train(
     Units beyond have no part in f, and no gradient; so have biases where there are none.
     """
     present = jnp.tile(jnp.arange(PAIRS, dtype=pairs.dtype) < pairs, 2)
-    scale = present / jnp.sqrt(2 * pairs)
+    scale = present.astype(units.dtype) / jnp.sqrt(2 * pairs)
     doubled = jnp.concatenate([units, units.at[:, -1].multiply(sign)])
     start = doubled[:, :-1], jnp.zeros(2 * PAIRS), doubled[:, -1]
 
