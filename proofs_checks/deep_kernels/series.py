@@ -134,9 +134,10 @@ def _measured(activation: Expr, variances: bytes, shape: tuple[int, ...]) -> _In
 @lru_cache(maxsize=32)
 def _coefficients(activation: Expr) -> Any:
     """alpha and E[s^2] alone, E[s'^2] is not computed; by blocks that stay in cache."""
+    series = series_of(activation)  # outside of what is traced: it is compared with balls
 
     def one(variance: jax.Array) -> tuple[jax.Array, jax.Array]:
-        alpha, square, _ = series_of(activation).coefficients(variance)
+        alpha, square, _ = series.coefficients(variance)
         return alpha, square
 
     return jax.jit(lambda variances: jax.lax.map(one, variances, batch_size=_BLOCK))

@@ -5,7 +5,7 @@ from math import acos, asin, pi, sqrt
 
 import numpy as np
 import pytest
-from sympy import Max, Rational, erf
+from sympy import Max, Rational, erf, tanh
 
 from proofs_checks import derive, verify
 from proofs_checks.claim import Point
@@ -17,6 +17,7 @@ from proofs_checks.experiment import batched
 from proofs_checks.judge import judge
 from proofs_checks.profile import Profile
 from proofs_checks.store import open_store
+from theory.deep_kernels.expectations import DeepKernel
 from theory.deep_kernels.layers import constant_slope
 from theory.deep_kernels.recursion import Z
 from theory.errors import InputError
@@ -88,6 +89,43 @@ def test_the_recursion_in_plain_numbers(parametrization, activation, layer):
         assert float(kernels(maps, INPUTS, (i, j), network).tangent) == pytest.approx(theta, rel=1e-12)
 
 
+def test_without_closed_form():
+    found = derive("kernels.deep_ntk", activation="sigmoid(z)", depth=1, bias_variance="1/10")
+    assert found.status == "derived"
+    assert found.counts["certified"] == 6
+    assert not any(row.row.relation.has(DeepKernel) for row in found.checked if row.status != "certified")
+
+
+@pytest.mark.parametrize("parametrization", ["ntk", "standard"])
+def test_the_recursion_without_closed_form_in_plain_numbers(parametrization):
+    """Gauss-Hermite sums in NumPy, and the balls of the enclosure."""
+    x, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+
+    def layer(a, b, c):
+        rho = c / sqrt(a * b)
+        u, v = sqrt(a) * x[:, None], sqrt(b) * (rho * x[:, None] + sqrt(1 - rho**2) * x)
+        parts = (np.tanh(u) * np.tanh(v), (1 - np.tanh(u) ** 2) * (1 - np.tanh(v) ** 2))
+        return tuple(float(weights @ part @ weights) for part in parts)
+
+    (i, j), width, standard = (0, 1), 7, parametrization == "standard"
+    network = Architecture(2, width, *BIASED.values(), parametrization)
+    a, b, c = (0.1 + 1.5 * X[p] @ X[q] / 3 for p, q in ((i, i), (j, j), (i, j)))
+    theta = X[i] @ X[j] + 1 if standard else c
+    for _ in range(2):
+        value, slope = layer(a, b, c)
+        theta = 1.5 * slope * theta + (width * value + 1 if standard else 0.1 + 1.5 * value)
+        a, b, c = (0.1 + 1.5 * layer(*entries)[0] for entries in ((a, a, a), (b, b, b), (a, b, c)))
+    found = kernels(trial.maps_of(tanh(Z), network), INPUTS, (i, j), network)
+    assert float(found.tangent) == pytest.approx(theta, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["one hidden layer", "derivative kernel omitted"])
+def test_verdicts_without_closed_form(name):
+    claim = claim_named(name, tanh(Z), 2)
+    assert outcome(claim) == claim.expected
+
+
 def test_which_activations_are_unbiased_at_equal_inputs():
     found = [constant_slope(activation) for activation in (RELU, Z, abs(Z), Max(Z, Z / 9), erf(Z))]
     assert found == [1, 2, 2, Rational(82, 81), None]
@@ -114,6 +152,7 @@ def test_equal_inputs_of_erf_are_biased():
     [
         ({"activation": "sign(z)"}, "jumps"),
         ({"activation": "z**2"}, "grows faster than linearly"),
+        ({"activation": "sign(tanh(z))"}, "jumps"),
         ({"parametrization": "mean_field"}, "parametrization"),
         ({"depth": 0}, "whole numbers from 1 to 8"),
     ],

@@ -6,7 +6,7 @@ from math import asin, pi, sqrt
 import jax
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, optimize
 from sympy import Rational
 
 from proofs_checks import verify
@@ -16,6 +16,15 @@ from proofs_checks.engine import Remembering
 from proofs_checks.judge import judge
 from proofs_checks.profile import Profile
 from proofs_checks.store import open_store
+from theory.deep_kernels.edge_certified import (
+    SlopeOfCorrelations,
+    bias_at,
+    chaos,
+    fixed_correlation,
+    number,
+    slope_about,
+    slopes_at,
+)
 from theory.deep_kernels.edge_rows import RELU, relu_rows
 from theory.derivation import check
 from theory.errors import InputError
@@ -104,6 +113,78 @@ def test_the_line_of_erf_in_floats():
     assert point.predicted == pytest.approx((slopes, square))
 
 
+@pytest.fixture(scope="module")
+def tanh_rows():
+    return derivation(activation("tanh(z)"))
+
+
+def test_tanh_has_certified_numbers_and_a_proved_line(tanh_rows):
+    assert tanh_rows.status == "derived"
+    assert tanh_rows.counts["certified"] == 8
+    numbers = {number for number, one in enumerate(tanh_rows.checked, 1) if one.status is Status.PROVED}
+    assert set(tanh_rows.concluding_steps) <= numbers
+
+
+def test_twice_the_value_of_tanh_stays_open(tanh_rows):
+    rows = [one.row for one in tanh_rows.checked if one.status is Status.CERTIFIED]
+    slope, gap, length = rows[4:7]
+    for row in (slope, length):
+        (node,) = row.relation.atoms(SlopeOfCorrelations)
+        wrong = row.relation.xreplace({node: node * Rational(1001, 1000)})
+        assert check(dataclasses.replace(row, relation=wrong)).status is Status.OPEN
+    shifted = gap.relation.xreplace({gap.relation.rhs: gap.relation.rhs / 10**6})
+    assert check(dataclasses.replace(gap, relation=shifted)).status is Status.OPEN
+
+
+def normal_mean(function, q):
+    def integrand(z):
+        return function(sqrt(q) * z) * np.exp(-(z**2) / 2) / sqrt(2 * pi)
+
+    return integrate.quad(integrand, -12, 12, epsabs=1e-12)[0]
+
+
+def test_the_phase_diagram_of_tanh():
+    """On the line at sigma_b^2 = 1/20 the weight variance is 1.76 (Schoenholz et al. 2017, figure 1)."""
+    f = activation("tanh(z)")
+
+    def bias(q):
+        return q - normal_mean(lambda z: np.tanh(z) ** 2, q) / normal_mean(lambda z: np.cosh(z) ** -4, q)
+
+    q = optimize.brentq(lambda q: bias(q) - 0.05, 0.1, 2)
+    place = Rational(str(round(q, 6)))
+    assert float(number(bias_at(f, place))) == pytest.approx(0.05, abs=1e-5)
+    weight = float(number(1 / slopes_at(f, place)))
+    assert weight == pytest.approx(1 / normal_mean(lambda z: np.cosh(z) ** -4, q), rel=1e-5)
+    assert weight == pytest.approx(1.76, abs=0.005)
+
+
+def test_the_fixed_correlation_of_tanh_by_iteration():
+    """R iterated with Gauss-Hermite sums, and the slope of R there by differences."""
+    f, q, chi = activation("tanh(z)"), 0.8, chaos(activation("tanh(z)"), Rational(4, 5))
+    x, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+    weight = float(chi) / normal_mean(lambda z: np.cosh(z) ** -4, q)
+    bias = q - weight * normal_mean(lambda z: np.tanh(z) ** 2, q)
+
+    def step(rho):
+        v = sqrt(q) * (rho * x[:, None] + sqrt(1 - rho**2) * x)
+        return (bias + weight * weights @ (np.tanh(sqrt(q) * x)[:, None] * np.tanh(v)) @ weights) / q
+
+    rho = 0.5
+    for _ in range(400):
+        rho = step(rho)
+    found = fixed_correlation(f, Rational(4, 5), chi)
+    assert float(found) == pytest.approx(rho, abs=1e-6)
+    slope = (step(rho + 1e-4) - step(rho - 1e-4)) / 2e-4
+    assert float(number(slope_about(f, Rational(4, 5), chi, found))) == pytest.approx(slope, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["correlation length", "wrong slope at equal inputs"])
+def test_verdicts_of_tanh(name):
+    claim = named(name, activation("tanh(z)"))
+    assert outcome(claim) == claim.expected
+
+
 def test_relu_has_no_chaotic_phase_of_the_same_variance():
     assert not any("length" in claim.name for claim in trial.claims(QUICK, RELU))
 
@@ -152,7 +233,8 @@ def test_number_of_seeds_does_not_change_the_values():
 
 
 def test_refusals():
-    with pytest.raises(InputError, match="no network of cos"):
-        derivation(activation("cos(z)"))
+    for text in ("cos(z)", "softplus(z)"):
+        with pytest.raises(InputError, match="is critical with variance 4/5"):
+            derivation(activation(text))
     with pytest.raises(InputError, match="2 to 8 hidden layers"):
         verify("kernels.edge_of_chaos", depth=20)

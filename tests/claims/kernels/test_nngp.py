@@ -1,5 +1,6 @@
 """The Gaussian process of wide networks: derivation, predictions, experiments, verdicts."""
 
+from dataclasses import replace
 from math import asin, pi, sqrt
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from sympy import Integer, Max, Rational, erf, exp, sign
+from sympy import Integer, Max, Rational, erf, exp, sign, tanh
 
 from numerics.networks import preactivations
 from proofs_checks import derive, verify
@@ -25,14 +26,20 @@ from proofs_checks.deep_kernels.networks import (
     normals,
     parameters_of,
 )
+from proofs_checks.deep_kernels.series import SERIES_MARGIN, LayerSeries, require_certified
 from proofs_checks.deep_kernels.trials import EQUAL, INPUTS, PAIRS, floats
 from proofs_checks.judge import judge
 from proofs_checks.profile import Profile
 from proofs_checks.store import open_store
+from theory.certified_expectations.rows import CertifiedQuadrature
+from theory.deep_kernels.enclosure import Recursion
+from theory.deep_kernels.expectations import DeepKernel, deep_ball
 from theory.deep_kernels.layers import affine_covariance, affine_variance
 from theory.deep_kernels.recursion import Z
+from theory.derivation import check
 from theory.errors import InputError
 from theory.gaussian.expectation import A, C
+from theory.proving.outcome import Status
 
 RELU = Max(Z, 0)
 QUICK = Profile("quick")
@@ -186,6 +193,7 @@ def test_the_grid_is_generic():
     [
         ({"activation": "z**2"}, "grows faster than linearly"),
         ({"activation": "exp(z)"}, "grows faster than linearly"),
+        ({"activation": "z**2*tanh(z)"}, "not shown to grow at most linearly"),
         ({"activation": "exp(z**2/6)", "depth": 1}, "no fourth moment under N\\(0, 1\\)"),
         ({"activation": "exp(z**2/4)"}, "not square integrable|infinite"),
         ({"weight_variance": 0}, "not positive"),
@@ -197,6 +205,68 @@ def test_the_grid_is_generic():
 def test_refusals(parameters, message):
     with pytest.raises(InputError, match=message):
         derive("kernels.nngp", **parameters)
+
+
+@pytest.fixture(scope="module")
+def outside():
+    """The derivation without closed forms."""
+    return derive("kernels.nngp", activation="tanh(z)")
+
+
+def test_without_closed_form_values_are_certified_and_the_law_is_not(outside):
+    statuses = {checked.status for checked in outside.checked}
+    assert outside.status == "derived"
+    assert outside.weakest == "cited"
+    assert {Status.PROVED, Status.CERTIFIED} <= statuses
+    for checked in outside.checked:
+        quadrature = isinstance(checked.row.method, CertifiedQuadrature)
+        assert quadrature == (checked.status is Status.CERTIFIED)
+
+
+def test_a_wrong_value_through_depth_stays_open(outside):
+    (row,) = (one.row for one in outside.checked if one.row.relation.atoms(DeepKernel))
+    doubled = row.relation.xreplace({kernel: 2 * kernel for kernel in row.relation.atoms(DeepKernel)})
+    assert check(replace(row, relation=doubled)).status is Status.OPEN
+
+
+def test_predictions_without_closed_form_by_quadrature():
+    """The recursion with Gauss-Hermite sums in NumPy."""
+    x, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+
+    def layer(a, b, c):
+        rho = c / sqrt(a * b)
+        v = sqrt(b) * (rho * x[:, None] + sqrt(1 - rho**2) * x)
+        return float(weights @ (np.tanh(sqrt(a) * x)[:, None] * np.tanh(v)) @ weights)
+
+    (point,) = claim_named("infinite width", tanh(Z), 2, **BIASED).grid
+    for place, (i, j) in enumerate(PAIRS):
+        a, b, c = (0.1 + 1.5 * X[p] @ X[q] / 3 for p, q in ((i, i), (j, j), (i, j)))
+        for _ in range(2):
+            a, b, c = (0.1 + 1.5 * layer(*entries) for entries in ((a, a, a), (b, b, b), (a, b, c)))
+        assert point.predicted[place] == pytest.approx(c, rel=1e-7)
+
+
+@pytest.mark.parametrize("name", ["layer by layer", "wrong weight variance"])
+def test_layers_of_sigmoid_units(name):
+    claim = claim_named(name, 1 / (1 + exp(-Z)), 2, **BIASED)
+    assert claim.grid[0].margin == SERIES_MARGIN
+    assert outcome(claim) == claim.expected
+
+
+def test_a_series_that_is_too_coarse_is_refused():
+    """A kink: what 256 terms cut off falls like 256^(-3/2), and at correlation 1 all of it counts."""
+    variances = np.ones((2, 1, 1, 2))
+    series = LayerSeries(abs(tanh(Z)), variances, 1.0)
+    with pytest.raises(InputError, match="may move a mean ratio"):
+        series.require_small(0, 1, 0.9999 * variances[..., 0], variances[..., 0])
+
+
+def test_a_prediction_that_misses_its_ball_is_refused():
+    ball = deep_ball(tanh(Z), Recursion(1), (Rational(1),) * 3, tangent=False)
+    with pytest.raises(InputError, match="not small beside the resolution"):
+        require_certified(float(ball.mid()) + 1e-4, ball, 0.03)
+    require_certified(float(ball.mid()) + 1e-6, ball, 0.03)
 
 
 def test_one_hidden_layer_takes_what_has_a_fourth_moment():
