@@ -3,8 +3,8 @@
     /path/to/python benchmarks/peer_kernels.py tests/data/neural_tangents_kernels.json
 
 The interpreter has neural-tangents 0.6.5 with jax 0.5.3. Every elementwise activation of its ``stax`` that
-has a closed form, W_std 1.3, b_std 0.2. Hermite, Rbf and ExpNormalized are defined for normalized inputs:
-they are layers of kernels, not of networks, where inputs have other norms.
+has a closed form, W_std 1.3, b_std 0.2. Hermite and ExpNormalized are layers of networks only at inputs of
+variance 1: these have W_std 1, no bias, inputs with |x|^2 = d, and activations that keep the variance 1.
 """
 
 import json
@@ -44,23 +44,39 @@ ACTIVATIONS: dict[str, Callable[[], Any]] = {
     "1.5*sin(0.7*z + 0.3)": lambda: stax.Sin(1.5, 0.7, 0.3),
 }
 
+NORMALIZED: dict[str, Callable[[], Any]] = {
+    "z": lambda: stax.Hermite(1),
+    "(z^2 - 1)/sqrt(2)": lambda: stax.Hermite(2),
+    "(z^3 - 3*z)/sqrt(6)": lambda: stax.Hermite(3),
+    "exp(z - 1)": lambda: stax.ExpNormalized(),
+}
 
-def references(make: Callable[[], Any], inputs: Any, depth: int) -> dict[str, Any]:
-    """Both kernels of the inputs with themselves."""
-    parts = [part for _ in range(depth) for part in (stax.Dense(1, W_STD, B_STD), make())]
-    kernel = stax.serial(*parts, stax.Dense(1, W_STD, B_STD))[2]
+
+def references(
+    make: Callable[[], Any], inputs: Any, depth: int, scales: tuple[float | None, ...]
+) -> dict[str, Any]:
+    """Both kernels of the inputs with themselves; scales = W_std, b_std."""
+    parts = [part for _ in range(depth) for part in (stax.Dense(1, *scales), make())]
+    kernel = stax.serial(*parts, stax.Dense(1, *scales))[2]
     found = kernel(inputs, None, ("nngp", "ntk"))
     return {"nngp": np.asarray(found.nngp).tolist(), "ntk": np.asarray(found.ntk).tolist()}
+
+
+def table(activations: dict[str, Callable[[], Any]], inputs: Any, *scales: float | None) -> dict[str, Any]:
+    """The references of all activations and depths."""
+    return {
+        form: {str(depth): references(make, jax.numpy.asarray(inputs), depth, scales) for depth in DEPTHS}
+        for form, make in activations.items()
+    }
 
 
 def main() -> None:
     """Write the file named on the command line."""
     inputs = 0.5 * np.random.default_rng(7).standard_normal((3, 5))
-    values = {
-        form: {str(depth): references(make, jax.numpy.asarray(inputs), depth) for depth in DEPTHS}
-        for form, make in ACTIVATIONS.items()
-    }
-    document = {"W_std": W_STD, "b_std": B_STD, "inputs": inputs.tolist(), "kernels": values}
+    unit = inputs * (5 / np.sum(inputs**2, axis=1, keepdims=True)) ** 0.5
+    document = {"W_std": W_STD, "b_std": B_STD, "inputs": inputs.tolist()}
+    document["kernels"] = table(ACTIVATIONS, inputs, W_STD, B_STD)
+    document |= {"unit_inputs": unit.tolist(), "unit_kernels": table(NORMALIZED, unit, 1.0, None)}
     with open(sys.argv[1], "w", encoding="utf-8") as file:
         json.dump(document, file, indent=1)
 

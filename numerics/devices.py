@@ -45,5 +45,9 @@ def tile_side(device: jax.Device, itemsize: int) -> int:
     """
     if device.platform == "cpu":
         return math.isqrt(_TILE_BYTES["cpu"] // itemsize)
+    return _accelerator_tile_side(device, itemsize)
+
+
+def _accelerator_tile_side(device: jax.Device, itemsize: int) -> int:
     bounded = min(_TILE_BYTES["other"], available_bytes(device) // _TEMPORARIES)
     return max(math.isqrt(bounded // itemsize), 1)

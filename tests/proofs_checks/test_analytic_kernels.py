@@ -105,6 +105,15 @@ def test_kernels_vs_neural_tangents(form):
             assert np.all(np.isfinite(matrix))
 
 
+@pytest.mark.parametrize("form", PEER["unit_kernels"])
+def test_kernels_at_unit_variance_vs_neural_tangents(form):
+    """Hermite polynomials and the exponential: 1e-10 as above."""
+    inputs = jnp.asarray(PEER["unit_inputs"])
+    for depth, reference in PEER["unit_kernels"][form].items():
+        values = kernel(form, depth=int(depth)).matrices(inputs)
+        np.testing.assert_allclose(values, [reference["nngp"], reference["ntk"]], rtol=1e-10)
+
+
 def test_kernel_of_an_activation_that_jumps_has_no_tangent():
     with pytest.raises(InputError, match="jumps"):
         kernel("sign(z)").ntk_matrix(DATA)
