@@ -116,6 +116,11 @@ class SlopeOfCorrelations(Enclosable):
         return set()
 
     def ball(self) -> Any:
+        _, q, _, low, high = self.args
+        if not (q > 0 and -1 < low <= high < 1 and high - low <= 4 * HALF_WIDTH):
+            raise InputError(
+                f"variance {q}, correlations {low} to {high}: q > 0, a short interval within (-1, 1)"
+            )
         return _slope_ball(*self.args)
 
     def _latex(self, printer: Any) -> str:

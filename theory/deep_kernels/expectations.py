@@ -31,6 +31,7 @@ DIGITS = 6
 _ROUGH_BITS = 24
 _FAR = (16, 64, 256)  # where the growth is looked at
 _SHARE = Rational(1, 10**6)  # of the distance within which a value is enclosed
+_COARSEST = Rational(1, 100)  # a wider ball leaves its row open
 
 
 @lru_cache(maxsize=64)
@@ -171,10 +172,14 @@ def _place(instance: dict[Symbol, Expr], symbols: Any = (A, B, C)) -> str:
 def enclosing(term: Expr, share: Rational = _SHARE) -> Basic:
     """Its distance from a decimal: about ``share`` of it, relative where the value exceeds 1.
 
-    The bound is tight, so that half of it would be false.
+    More where its ball is wider. The bound is tight, so that half of it would be false.
     """
-    value = Rational(float(enclose_expression(term).mid()))
+    ball = enclose_expression(term)
+    value = Rational(float(ball.mid()))
     unit = share * max(1, int(abs(value)))
+    radius = Rational(float(ball.rad()))
+    while unit < 16 * radius and unit < _COARSEST * abs(value):
+        unit *= 10
     middle = (floor(value / unit) - 1) * unit  # at a distance of 1 to 2 units
     bound = ceiling(4 * (value - middle) / unit + Rational(1, 2)) * unit / 4
     return Lt(Abs(term - middle), bound)
