@@ -294,10 +294,7 @@ def _convergence(trial: Trial) -> Claim:
     constants = {WEIGHT: sympy.sqrt(weight), BIAS: sympy.sqrt(bias)}
 
     def predicted(step: Expr) -> tuple[float]:
-        q = FAR * trial.q
-        for _ in range(trial.depth):
-            q = value_of(step.subs(constants), trial.at(q))
-        return (float(q),)
+        return (_iterated(trial, step.subs(constants)),)
 
     value = predicted(closed)
     resolution = _coarse(trial, VARIANCE_RESOLUTION) * value[0]
@@ -328,6 +325,14 @@ def _convergence(trial: Trial) -> Claim:
 
     form = ClosedForm("variance map", closed, _step_values(trial), restate)
     return replace(claim, closed_forms=(form,))
+
+
+def _iterated(trial: Trial, step: Expr) -> float:
+    """The variance map applied ``depth`` times from FAR q*."""
+    q = FAR * trial.q
+    for _ in range(trial.depth):
+        q = value_of(step, trial.at(q))
+    return float(q)
 
 
 def _step_values(trial: Trial) -> Mapping[str, Sampler]:
