@@ -67,12 +67,23 @@ def frame_residual(
 
 
 def filtered_energy(
-    key: jax.Array, *, signals: Sequence[Sequence[float]], taps: int, channels: int, blocks: int
+    key: jax.Array,
+    *,
+    signals: Sequence[Sequence[float]],
+    sides: tuple[int, int],
+    filters: tuple[int, int],
+    channels: int,
+    blocks: int,
 ) -> jax.Array:
-    """For each signal: means of E and of (E - 1)^2, E = sum_i |w_i * x|^2/|x|^2, taps N(0, 1/(k c))."""
-    x = jnp.asarray(signals)
-    shifted = jnp.stack([jnp.roll(x, shift, axis=1) for shift in range(taps)])
-    filters = draw(key, (blocks, channels, taps), "gaussian") * (taps * channels) ** -0.5
-    outputs = jnp.einsum("bck,ksn->bcsn", filters, shifted)
-    energies = (outputs**2).sum(axis=(1, 3)) / (x**2).sum(axis=1)
+    """For each signal: means of E and of (E - 1)^2, E = sum_i |w_i * x|^2/|x|^2, taps N(0, 1/(k c)).
+
+    Circular convolution of signals on a torus with these ``sides`` (of which one may be 1), row by row, with
+    filters whose k taps fill a rectangle of the sides ``filters``.
+    """
+    x = jnp.asarray(signals).reshape(-1, *sides)
+    taps = filters[0] * filters[1]
+    shifted = jnp.stack([jnp.roll(x, (t // filters[1], t % filters[1]), axis=(1, 2)) for t in range(taps)])
+    weights = draw(key, (blocks, channels, taps), "gaussian") * (taps * channels) ** -0.5
+    outputs = jnp.einsum("bck,ksn->bcsn", weights, shifted.reshape(taps, x.shape[0], -1))
+    energies = (outputs**2).sum(axis=(1, 3)) / (x**2).sum(axis=(1, 2))
     return jnp.concatenate([energies.mean(axis=0), ((energies - 1) ** 2).mean(axis=0)])

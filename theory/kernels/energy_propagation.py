@@ -1,4 +1,9 @@
-r"""How much of the energy of an input reaches depth L: He's networks, tight frames, random convolutions."""
+r"""How much of the energy of an input reaches depth L: He's networks, tight frames, random convolutions.
+
+Covered: fully connected ReLU networks without biases, whose logarithm drifts by an exact finite sum of
+digammas; frames; one layer of linear circular convolution in one dimension or two. Strides, and several
+convolutions in a row, are not.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +142,8 @@ def _hypotheses() -> tuple[Hypothesis, ...]:
         Hypothesis(
             r"$y_i = w_i * x$ is the circular convolution of $x$ with the filter $w_i$, whose $k$ "
             r"taps are "
-            r"independent and $N(0, 1/(k c))$; $x$ is at least as long as the filters"
+            r"independent and $N(0, 1/(k c))$, on a circle or on a torus of two dimensions; $x$ is at least "
+            r"as long as the filters on every side"
         ),
         Hypothesis(
             r"$e = |x|^2$, $\tau = \mathrm{tr} R^2$ with the $k \times k$ autocorrelation $R$ of $x$; "

@@ -34,6 +34,7 @@ NETWORKS, SEEDS, CONTROL_SEEDS = 64, 192, 24
 # networks two layers are too many.
 STEPS, NARROW = 2, 10
 LENGTH, BLOCKS = 16, 256
+LINE, PLANE, SQUARE = (1, LENGTH), (4, 4), 2  # the signals in one dimension and as images; sides of filters
 FRAMES = 64
 ROWS, COLUMNS = 9, 5
 # Shares of the prediction in the quick profile.
@@ -165,44 +166,64 @@ def _broken_frames(claim: Claim) -> tuple[Claim, Claim]:
 
 
 @lru_cache(maxsize=8)
-def _autocorrelations(taps: int) -> tuple[tuple[Rational, Rational], ...]:
-    """|x|^2 and tr R^2 of each signal."""
+def _autocorrelations(
+    taps: int, sides: tuple[int, int] = LINE, rows: int = 1
+) -> tuple[tuple[Rational, Rational], ...]:
+    """|x|^2 and tr R^2 of each signal, for filters of ``rows`` x ``taps``."""
     found = []
     for x in signals():
-        shifted = Matrix([[x[(i - s) % LENGTH] for i in range(LENGTH)] for s in range(taps)])
+        shifted = Matrix(
+            [
+                [
+                    x[(i - r) % sides[0] * sides[1] + (j - s) % sides[1]]
+                    for i in range(sides[0])
+                    for j in range(sides[1])
+                ]
+                for r in range(rows)
+                for s in range(taps)
+            ]
+        )
         correlation = shifted * shifted.T
         found.append((correlation[0, 0], (correlation * correlation).trace()))
     return tuple(found)
 
 
-def _filters_claim(profile: Profile, taps: int, channels: int, relative: Expr) -> Claim:
+def _filters_point(
+    profile: Profile, sides: tuple[int, int], rows: int, taps: int, channels: int, relative: Expr
+) -> Point:
     def values(form: Expr) -> tuple[float, ...]:
-        sizes = {TAPS: Integer(taps), CHANNELS: Integer(channels)}
-        pairs = _autocorrelations(taps)
+        sizes = {TAPS: Integer(rows * taps), CHANNELS: Integer(channels)}
+        pairs = _autocorrelations(taps, sides, rows)
         return tuple(float(value_of(form, {**sizes, ENERGY: e, TAU: tau})) for e, tau in pairs)
 
-    truth, parameters = (
-        values(FILTERS.rhs),
-        {
-            "signals": tuple(tuple(map(float, x)) for x in signals()),
-            "taps": taps,
-            "channels": channels,
-            "blocks": BLOCKS,
-        },
-    )
+    truth = values(FILTERS.rhs)
+    parameters = {
+        "signals": tuple(tuple(map(float, x)) for x in signals()),
+        "sides": sides,
+        "filters": (rows, taps),
+        "channels": channels,
+        "blocks": BLOCKS,
+    }
     resolution = (*(MEAN_RESOLUTION for _ in truth), *(VARIANCE_RESOLUTION * value for value in truth))
-    point = Point(
+    return Point(
         parameters,
         (*(1.0 for _ in truth), *values(relative)),
         resolution=tuple(value / sqrt(profile.factor) for value in resolution),
     )
+
+
+def _filters_claim(profile: Profile, taps: int, channels: int, relative: Expr) -> Claim:
     return Claim(
         "energy of random filters",
         rf"{channels} circular filters of {taps} taps keep energy in the mean, with relative variance "
-        r"$2 \mathrm{tr} R^2 / (k^2 c |x|^4)$, exactly: a pulse, a constant, a smooth and a rough signal",
+        r"$2 \mathrm{tr} R^2 / (k^2 c |x|^4)$, exactly: a pulse, a constant, a smooth and a rough signal; "
+        rf"and, as images of {PLANE[0]} x {PLANE[1]}, under filters of {SQUARE} x {SQUARE}",
         Mean(),
         filtered_energy,
-        (point,),
+        (
+            _filters_point(profile, LINE, 1, taps, channels, relative),
+            _filters_point(profile, PLANE, SQUARE, SQUARE, channels, relative),
+        ),
         profile.scale(SEEDS),
     )
 
@@ -229,7 +250,7 @@ def _white(claim: Claim, taps: int, channels: int) -> tuple[Claim, ...]:
     """Where there is more than one tap, smooth signals fluctuate more than white ones."""
     if taps == 1:
         return ()
-    (point,) = claim.grid
+    point = claim.grid[0]
     count = len(signals())
     wrong = (*(1.0,) * count, *(2 / (taps * channels),) * count)
     return (

@@ -97,7 +97,7 @@ def test_it_is_judged_as_expected(parameters):
 @pytest.mark.parametrize("name", ["energy of ReLU networks", "energy of random filters"])
 def test_a_planted_error_of_five_percent_is_refuted(name):
     claim = claims()[name]
-    (point,) = claim.grid
+    point = claim.grid[-1]
     for place in (1, point.components - 1):
         wrong = tuple(v * (1.05 if k == place else 1) for k, v in enumerate(point.predicted))
         planted = dataclasses.replace(claim, grid=(dataclasses.replace(point, predicted=wrong),))
