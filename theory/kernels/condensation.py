@@ -334,9 +334,10 @@ def _width_rows() -> tuple[Row, ...]:
         ),
         Row(
             Eq(m ** (-gamma) * sqrt(m) / (m * m ** (-2 * gamma)) / sqrt(m), m ** (gamma - 1)),
-            r"where $\gamma < 1$ training is linear (a theorem of Luo et al., not proved here): the change "
+            r"where $\gamma < 1$ training is linear (Luo et al.; not proved here): the relative change tends "
+            r"to 0, and a count of powers says how fast: the change "
             r"is $J^T (J J^T)^{-1} (y - f)$ with $J$ of order $m^{-\gamma} \sqrt m$ and $J J^T$ of order "
-            r"$m\, m^{-2 \gamma}$, in weights of norm $\sqrt m$: a count of powers",
+            r"$m\, m^{-2 \gamma}$, in weights of norm $\sqrt m$",
             Identity(),
         ),
     )

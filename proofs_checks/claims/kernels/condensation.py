@@ -110,6 +110,11 @@ def _slope_margin(sizes: tuple[float, float], duration: float, exponent: int) ->
     number. The network has then learned |f| <= |x| |theta|^2/2, and each further order of the Taylor series
     brings a factor |w . x| <= |x| |theta|: the error is C eps^k (1 + O(|theta|^k)), k the exponent, and the
     slope between two sizes moves by at most the O over ln of their ratio.
+
+    Assumed, not proved: the constant of that O, relative to C, is at most 1. It depends on the data and on
+    the Taylor coefficients of the activation, and the claims say so. (A bound by Gronwall's inequality has
+    the constant e^duration times these coefficients on top, and says nothing of C, which it would need from
+    below: a relative statement does not follow from it.)
     """
     largest = sizes[0] * exp(duration) * sqrt(NEURONS * (len(INPUTS[0]) + 1))
     return largest**exponent / log(sizes[0] / sizes[1])
@@ -129,7 +134,9 @@ def _linear_claim(profile: Profile, activation: Expr) -> Claim:
     return Claim(
         "linear law of the first motion",
         rf"in trained networks with weights of size $\varepsilon$ all weights follow the linear law until "
-        rf"$\kappa t = {DURATION:g}$, up to a relative error of order $\varepsilon^{{{exponent}}}$",
+        rf"$\kappa t = {DURATION:g}$, up to a relative error of order $\varepsilon^{{{exponent}}}$; assumed "
+        rf"for the margin: the next order has relative size at most $|\theta|^{{{exponent}}}$, with constant "
+        "1",
         Exponent(),
         batched(LinearizationExponent(activation)),
         (Point(parameters, float(exponent), margin=margin, resolution=RESOLUTION),),
@@ -180,7 +187,8 @@ def _quadratic(profile: Profile, activation: Expr) -> tuple[Claim, Claim]:
         rf"in networks with $\sigma = {activation}$, trained from weights of size $\varepsilon$, the change "
         r"of "
         r"$\mu_1 \ln |w_2| - \mu_2 \ln |w_1|$ in the neurons that grow is of order "
-        rf"$\varepsilon^{{{exponent}}}$",
+        rf"$\varepsilon^{{{exponent}}}$; assumed for the margin: the next order has relative size at most "
+        rf"$|\theta|^{{{exponent}}}$, with constant 1",
         Exponent(),
         batched(ConservationExponent(activation)),
         (Point(parameters, float(exponent), margin=margin, resolution=RESOLUTION),),
@@ -217,10 +225,12 @@ def _regimes(profile: Profile) -> tuple[Claim, Claim]:
         "phases of wide networks",
         r"with $m^{-\gamma}$ in front and weights of order 1, training of a ReLU network to an equal small "
         r"loss changes its weights by a relative amount of order $m^{\gamma - 1}$ for $\gamma < 1$ (the "
-        r"linear "
-        r"regime, a theorem of Luo et al.), and $m^{(\gamma - 1)/2}$ for $\gamma > 1$ (the condensed regime: "
-        r"a "
-        r"scaling argument, not a theorem), here $\gamma = " + ", ".join(map(str, DECAYS)) + "$",
+        r"linear regime, where Luo et al. show that it tends to 0; the power is a count), and "
+        r"$m^{(\gamma - 1)/2}$ for $\gamma > 1$ (the condensed regime, where it tends to infinity; the power "
+        r"is a scaling argument); assumed for the margin: what is left out has relative size at most "
+        r"$m^{-|\alpha|}$ with constant 1, $\alpha$ the power, here $\gamma = "
+        + ", ".join(map(str, DECAYS))
+        + "$",
         Exponent(),
         batched(change_exponent),
         tuple(_regime_point(decay, CHANGE) for decay in DECAYS),
@@ -236,7 +246,7 @@ def _decay(low: int, high: int, rng: random.Random) -> Mapping[Symbol, Rational]
 
 
 def _regime_point(decay: Rational, exponent: Expr) -> Point:
-    """The margin is the finite-size term of the theorem.
+    """The margin is the finite-size term that the scaling argument names, with an assumed constant of 1.
 
     Two things of relative order m^(-|exponent|) are left out: for gamma < 1 training leaves its linearization
     by the relative change itself, and for gamma > 1 the trained weights remember the initial ones by its
