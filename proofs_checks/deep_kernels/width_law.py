@@ -64,11 +64,13 @@ def one_less(s: Complex, n: int) -> Complex:
 @lru_cache(maxsize=32)
 def _transformed(transform: Transform, widths: tuple[int, ...]) -> tuple[Values, Complex, float]:
     """Midpoints t, the transform at i t, and at 0."""
-    t = STEP * (np.arange(round(TOP / STEP)) + 0.5)
-    values, alive = np.ones_like(t, dtype=complex), 1.0
+    t: Values = STEP * (np.arange(round(TOP / STEP), dtype=np.float64) + 0.5)
+    times: Complex = np.asarray(1j * t, dtype=np.complex128)
+    values: Complex = np.ones(t.shape, dtype=np.complex128)
+    alive = 1.0
     for n in widths:
-        values = values * transform(1j * t, n)
-        alive *= float(transform(np.zeros(1, dtype=complex), n)[0].real)
+        values = values * transform(times, n)
+        alive *= float(transform(np.zeros(1, dtype=np.complex128), n)[0].real)
     return t, values, alive
 
 
