@@ -63,14 +63,19 @@ def audit(
         _Audit(name, theorem, settings[theorem.id], level, seed, progress or _silent)
         for name, theorem in zip(names, chosen, strict=True)
     ]
+    found = _kept(audits, workers, store)
+    return AuditReport(level.name, seed, found, time.perf_counter() - started)
+
+
+def _kept(audits: Sequence[_Audit], workers: int, store: str | Path | None) -> tuple[TheoremAudit, ...]:
+    """What is found on each theorem, in order, each kept in the store as soon as it is there."""
     found: dict[int, TheoremAudit] = {}
     with open_store(store) as kept, closing(_reports(audits, workers)) as reports:
         for index, report in reports:
             found[index] = report
-            keep(kept, report, audits[index].parameters, level.name, seed)
-    return AuditReport(
-        level.name, seed, tuple(found[index] for index in sorted(found)), time.perf_counter() - started
-    )
+            job = audits[index]
+            keep(kept, report, job.parameters, job.profile.name, job.seed)
+    return tuple(found[index] for index in sorted(found))
 
 
 def _reports(audits: Sequence[_Audit], workers: int) -> Generator[tuple[int, TheoremAudit], None, None]:
