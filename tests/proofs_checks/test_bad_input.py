@@ -37,6 +37,13 @@ REFUSED = {
     "ill-typed parameter": ((DERIVE, LINEAR, "--set", "widths=5,three,4"), "widths"),
     "width zero": ((DERIVE, LINEAR, "--set", "widths=5,0,4"), "widths"),
     "negative width": ((VERIFY, LINEAR, "--set", "widths=5,-3,4"), "widths"),
+    **{
+        f"no closed form, {name}": (
+            (DERIVE, f"kernels.{name}", "--set", "activation=tanh(z)"),
+            "in closed form",
+        )
+        for name in ("spectral_bias", "metric_preservation", "finite_width")
+    },
     "unknown profile": ((VERIFY, NTK, "--profile", "fast"), "quick"),
     "unknown format": ((DERIVE, NTK, "--format", "docx"), "latex"),
     "epsilon zero": (("approximate", "sin(x)", "--on", "0,6", "--epsilon", "0"), "epsilon"),

@@ -25,7 +25,7 @@ from theory.errors import InputError, OutsideClass
 from theory.gaussian import derivative, pair_expectation, read, single_expectation
 from theory.gaussian.expectation import A, B, C
 from theory.proving import Identity
-from theory.two_layer import certified
+from theory.two_layer import certified, closed
 
 DIGITS = 6
 _ROUGH_BITS = 24
@@ -57,6 +57,11 @@ def single(activation: Expr) -> Expr:
 def slope_of(activation: Expr) -> Expr:
     """s' almost everywhere. Raises InputError outside the class where s is not shown to be continuous."""
     return certified.slope_of(activation) if outside(activation) else derivative(activation, Z)
+
+
+def tangent_slope(activation: Expr) -> Expr:
+    """s' for a tangent kernel. Raises InputError for an activation that jumps, in the class or not."""
+    return (certified if outside(activation) else closed).slope_of(activation)
 
 
 def pair_slope(activation: Expr) -> Expr:

@@ -9,6 +9,7 @@ from theory.gaussian.expectation import (
     expectation_of,
     heaviside_form,
     pair_expectation,
+    require_closed_form,
     single_expectation,
     tangent_kernel,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "heaviside_form",
     "pair_expectation",
     "read",
+    "require_closed_form",
     "single_expectation",
     "tangent_kernel",
 ]

@@ -199,6 +199,17 @@ def heaviside_form(activation: Expr, variable: Symbol) -> Expr:
     return element.as_expr(variable)
 
 
+def require_closed_form(activation: Expr, variable: Symbol, wanted: str) -> None:
+    """Refuse an activation without closed form where ``wanted`` is derived from it. Raises as the above."""
+    try:
+        heaviside_form(activation, variable)
+    except OutsideClass as reason:
+        raise OutsideClass(
+            f"{wanted} by this theorem needs the Gaussian expectations of the activation in closed form, and "
+            f"{reason}"
+        ) from None
+
+
 def derivative(activation: Expr, variable: Symbol) -> Expr:
     """The distributional derivative in Heaviside form; a jump gives a DiracDelta."""
     return read(activation, variable).derivative().as_expr(variable)

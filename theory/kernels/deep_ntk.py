@@ -17,8 +17,15 @@ from sympy import (
     symbols,
 )
 
-from theory.deep_kernels import expectations
-from theory.deep_kernels.expectations import continuous, deep_row, limiting_row, outside, pair, pair_slope
+from theory.deep_kernels.expectations import (
+    continuous,
+    deep_row,
+    limiting_row,
+    outside,
+    pair,
+    pair_slope,
+    tangent_slope,
+)
 from theory.deep_kernels.layers import (
     BIAS,
     DOMAIN,
@@ -37,7 +44,7 @@ from theory.derivation import Derivation, Row
 from theory.gaussian import derivative, pair_expectation, tangent_kernel
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import GaussianRules, Independence, Mean, SameFunction
-from theory.kernels.two_layer_ntk import JACOT, Sigma, SigmaPrime, slope_of
+from theory.kernels.two_layer_ntk import JACOT, Sigma, SigmaPrime
 from theory.proving import Citation, Consequence, Definition, Given, Identity
 from theory.statement import Hypothesis, Source, Statement
 
@@ -90,7 +97,7 @@ def statement(
     parametrization: str = "ntk",
 ) -> Statement:
     """The parametrizations of Sohl-Dickstein et al.; the first layer has the scale sigma_w/sqrt(d)."""
-    _require_slope(activation)
+    tangent_slope(activation)
     check_moments(activation, depth, weight_variance + bias_variance)
     closed = recursion(activation, parametrization, bias_variance)
     return Statement(
@@ -111,14 +118,6 @@ def statement(
         domain=DOMAIN,
         error_term=1 / WIDTH,
     )
-
-
-def _require_slope(activation: Expr) -> None:
-    """Raises InputError where there is no derivative kernel."""
-    if outside(activation):
-        expectations.slope_of(activation)
-    else:
-        slope_of(activation)
 
 
 def _hypotheses(activation: Expr, parametrization: str) -> tuple[Hypothesis, ...]:
@@ -310,7 +309,7 @@ def _limit_rows(activation: Expr, parametrization: str, bias_variance: Expr) -> 
 
 def _terms(activation: Expr) -> tuple[Expr, Expr]:
     """E[s s] and E[s' s'], unevaluated."""
-    value, moved = (pair_expectation(f, f, Z) for f in (activation, expectations.slope_of(activation)))
+    value, moved = (pair_expectation(f, f, Z) for f in (activation, tangent_slope(activation)))
     return value, moved
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sympy import And, Expr, Gt, Integer, Max, Rational, Symbol
 
+from theory.deep_kernels.recursion import Z
 from theory.deep_kernels.vertex_rows import (
     SHIFT,
     VERTEX,
@@ -17,6 +18,7 @@ from theory.deep_kernels.width_rows import INPUTS, active_rows, conclusions, lay
 from theory.deep_kernels.width_rows import widths as width_symbols
 from theory.derivation import Derivation
 from theory.errors import InputError
+from theory.gaussian import require_closed_form
 from theory.gaussian.expectation import A
 from theory.grammar.sizes import shown
 from theory.parameters import Parameter, expression_in, positive_integers
@@ -100,6 +102,7 @@ def statement(widths: tuple[int, ...] = WIDTHS, activation: Expr = RELU) -> Stat
 
 def derivation(widths: tuple[int, ...] = WIDTHS, activation: Expr = RELU) -> Derivation:
     """One layer, the product over layers, and the expansion in 1/n for the activation."""
+    require_closed_form(activation, Z, "the expansion in 1/n")
     rows = (
         *moment_rows(),
         *active_rows(max(widths)),

@@ -32,6 +32,7 @@ from theory.gaussian import (
     heaviside_form,
     pair_expectation,
     read,
+    require_closed_form,
     single_expectation,
 )
 from theory.gaussian.expectation import A, B, C
@@ -159,6 +160,7 @@ def statement(activation: Expr = RELU) -> Statement:
 
 def derivation(activation: Expr = RELU) -> Derivation:
     """One unit, m units, the expectations of this activation; signs; norms and their tails."""
+    require_closed_form(activation, Z, "the variance of distances")
     rows = (
         *_unit_rows(),
         *_activation_rows(activation),

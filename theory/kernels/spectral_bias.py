@@ -7,7 +7,7 @@ from functools import lru_cache
 from sympy import And, Eq, Expr, Gt, Integer, Lt, Rational, Symbol, acos, pi
 
 from theory.derivation import Derivation, Row
-from theory.gaussian import pair_expectation, single_expectation
+from theory.gaussian import pair_expectation, require_closed_form, single_expectation
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import GaussianRules
 from theory.kernels import two_layer_ntk
@@ -67,6 +67,7 @@ def statement(activation: Expr = RELU) -> Statement:
 
 def derivation(activation: Expr = RELU) -> Derivation:
     """The kernel as a function of the angle, its eigenvalues, the grid, the rate of each mode."""
+    require_closed_form(activation, Z, "the spectrum")
     own = _relu_rows() if activation == RELU else _certified_rows(activation)
     rows = (
         _kernel_row(activation),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sympy import And, Expr, Identity, Integer, Rational, sqrt
 
+from theory.deep_kernels.expectations import tangent_slope
 from theory.deep_kernels.layers import (
     BIAS,
     INSTANCE,
@@ -15,7 +16,7 @@ from theory.deep_kernels.layers import (
     slope_rows,
 )
 from theory.derivation import Derivation, Row
-from theory.kernels.two_layer_ntk import DU, HUANG_YAU, JACOT, kinked, slope_of
+from theory.kernels.two_layer_ntk import DU, HUANG_YAU, JACOT, kinked
 from theory.linearized_training import rows as w
 from theory.proving.matrix_words import MatrixWords
 from theory.statement import Hypothesis, Source, Statement
@@ -31,7 +32,7 @@ def statement(
 ) -> Statement:
     """The step of the induction from n to n + 1 at training and test inputs, and the covariance."""
     check_moments(activation, depth, weight_variance + bias_variance)
-    slope_of(activation)
+    tangent_slope(activation)
     return Statement(
         id="kernels.training_dynamics",
         title="Wide networks train as kernel regression",
