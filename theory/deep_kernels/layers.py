@@ -6,23 +6,22 @@ layer, [[a_+, c_+], [c_+, b_+]].
 
 from __future__ import annotations
 
-from sympy import Derivative, Eq, Expr, Lt, Max, Rational, re, symbols
+from sympy import Eq, Expr, Lt, Max, Rational, re, symbols
 
 from theory.deep_kernels.expectations import check_growth, dual_values, outside, slope_values
 from theory.deep_kernels.recursion import PARAMETRIZATIONS, Z, diagonal, dual, layer_map
 from theory.derivation import Row
 from theory.errors import InputError
 from theory.gaussian import (
-    PriceEquation,
     derivative,
     heaviside_form,
-    pair_expectation,
     read,
     single_expectation,
 )
+from theory.gaussian.activation_rows import dual_row, form_rows, moved_row, slope_row
 from theory.gaussian.element import ONE, Element, Term
 from theory.gaussian.expectation import A, B, C
-from theory.gaussian.rows import DistributionalDerivative, GaussianRules, SameFunction
+from theory.gaussian.rows import GaussianRules
 from theory.gaussian.special import BivariateNormalCDF
 from theory.parameters import (
     Parameter,
@@ -161,14 +160,8 @@ def dual_rows(activation: Expr) -> tuple[Row, ...]:
         return dual_values(activation, INSTANCE)
     closed, single = dual(activation), single_expectation(activation**2, Z)
     return (
-        *_form_row(activation),
-        Row(
-            Eq(pair_expectation(activation, activation, Z), closed, evaluate=False),
-            r"$\Sigma$ has the entries $a, c, b$; Price: $\partial_c E[\sigma \sigma] = E[\sigma' \sigma']$, "
-            r"and $E[\sigma(u)] E[\sigma(v)]$ at $c = 0$",
-            PriceEquation(),
-            DOMAIN,
-        ),
+        *form_rows(activation, Z),
+        dual_row(activation, closed, Z, DOMAIN),
         Row(
             Eq(single, diagonal(activation), evaluate=False),
             "the same for one input",
@@ -185,17 +178,8 @@ def slope_rows(activation: Expr) -> tuple[Row, ...]:
     slope = derivative(activation, Z)
     single = single_expectation(slope**2, Z)
     return (
-        Row(
-            Eq(Derivative(activation, Z), slope),
-            "its derivative, almost everywhere",
-            DistributionalDerivative(),
-        ),
-        Row(
-            Eq(pair_expectation(slope, slope, Z), layer_map(activation).derivative, evaluate=False),
-            "the derivative kernel, by Price again",
-            PriceEquation(),
-            DOMAIN,
-        ),
+        slope_row(activation, slope, Z),
+        moved_row(slope, layer_map(activation).derivative, Z, DOMAIN),
         Row(
             Eq(single, diagonal(slope), evaluate=False),
             "the same for one input",
@@ -203,14 +187,6 @@ def slope_rows(activation: Expr) -> tuple[Row, ...]:
             DOMAIN,
         ),
     )
-
-
-def _form_row(activation: Expr) -> tuple[Row, ...]:
-    """The activation in Heaviside form, where that differs from how it was given."""
-    steps = heaviside_form(activation, Z)
-    if steps == activation:
-        return ()
-    return (Row(Eq(activation, steps, evaluate=False), "the activation in Heaviside form", SameFunction(Z)),)
 
 
 def has_diagonal_limit(closed: Expr) -> bool:

@@ -14,16 +14,14 @@ from theory.deep_kernels.expectations import limiting_row, outside, pair_slope, 
 from theory.deep_kernels.recursion import layer_map
 from theory.derivation import Derivation, Row
 from theory.errors import InputError
-from theory.gaussian import PriceEquation, derivative, heaviside_form, pair_expectation, single_expectation
+from theory.gaussian import derivative, pair_expectation, single_expectation
+from theory.gaussian.activation_rows import kernel_rows
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import (
-    ClosedFormDerivative,
     DiagonalLimit,
-    DistributionalDerivative,
     GaussianRules,
     Independence,
     Mean,
-    SameFunction,
 )
 from theory.gaussian.special import BivariateNormalCDF
 from theory.grammar.sizes import shown
@@ -222,43 +220,10 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
     if outside(activation):
         return (*edge_certified.kernel_rows(activation), *_named_moments(activation))
     slope, closed = derivative(activation, Z), layer_map(activation)
-    dual, moved = (pair_expectation(f, f, Z) for f in (activation, slope))
     return (
-        *_form_row(activation),
-        Row(
-            Eq(Derivative(activation, Z), slope),
-            "the derivative of the activation, almost everywhere",
-            DistributionalDerivative(),
-        ),
-        Row(
-            Eq(dual, closed.dual, evaluate=False),
-            r"Price: $\partial_c E[\sigma \sigma] = E[\sigma' \sigma']$, and "
-            r"$E[\sigma(u)] E[\sigma(v)]$ at $c = 0$",
-            PriceEquation(),
-            DOMAIN,
-        ),
-        Row(
-            Eq(Derivative(closed.dual, C), closed.derivative),
-            "differentiating that closed form gives the derivative kernel",
-            ClosedFormDerivative(),
-            DOMAIN,
-        ),
-        Row(
-            Eq(moved, closed.derivative, evaluate=False),
-            "the derivative kernel, by Price again",
-            PriceEquation(),
-            DOMAIN,
-        ),
+        *kernel_rows(activation, slope, closed.dual, closed.derivative, Z, DOMAIN),
         *_diagonal_rows(activation),
     )
-
-
-def _form_row(activation: Expr) -> tuple[Row, ...]:
-    """The activation in Heaviside form, where that differs from how it was given."""
-    steps = heaviside_form(activation, Z)
-    if steps == activation:
-        return ()
-    return (Row(Eq(activation, steps, evaluate=False), "the activation in Heaviside form", SameFunction(Z)),)
 
 
 def _diagonal_rows(activation: Expr) -> tuple[Row, ...]:

@@ -35,13 +35,13 @@ from theory.gaussian import (
     require_closed_form,
     single_expectation,
 )
+from theory.gaussian.activation_rows import form_rows
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import (
     GaussianRules,
     Independence,
     Mean,
     MehlerEnclosure,
-    SameFunction,
     enclose_terms,
 )
 from theory.kernels.two_layer_ntk import DOMAIN, INSTANCE, RELU, Z
@@ -214,7 +214,7 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
     dual = Eq(pair, closed, evaluate=False)
     why = (r"$(u, v) \sim N(0, \Sigma)$ with the entries $a, c, b$", "one variable alone", "the other one")
     return (
-        *_form_row(activation),
+        *form_rows(activation, Z),
         Row(dual, "Price's equation, and its value at $c = 0$", PriceEquation(), DOMAIN),
         Row(summed, "the mean of the squared difference", GaussianRules(), DOMAIN),
         *(Row(relation, reason, Given()) for relation, reason in zip(named, why, strict=True)),
@@ -229,14 +229,6 @@ def _activation_rows(activation: Expr) -> tuple[Row, ...]:
             Consequence((Eq(DISTANCE, Mean(SHARE)), UNIT, expanded, *named, summed)),
         ),
     )
-
-
-def _form_row(activation: Expr) -> tuple[Row, ...]:
-    steps = heaviside_form(activation, Z)
-    if steps == activation:
-        return ()
-    relation = Eq(activation, steps, evaluate=False)
-    return (Row(relation, "the activation in Heaviside form", SameFunction(Z)),)
 
 
 def _moment_rows(activation: Expr) -> tuple[Row, ...]:

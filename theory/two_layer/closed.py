@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sympy import And, Basic, Derivative, Eq, Expr, Gt, Lt, Rational
+from sympy import And, Basic, Eq, Expr, Gt, Lt, Rational
 
 from theory.derivation import Row
 from theory.errors import InputError, OutsideClass
@@ -18,15 +18,13 @@ from theory.gaussian import (
     single_expectation,
     tangent_kernel,
 )
+from theory.gaussian.activation_rows import kernel_rows
 from theory.gaussian.expectation import A, B, C
 from theory.gaussian.rows import (
-    ClosedFormDerivative,
     DiagonalLimit,
-    DistributionalDerivative,
     GaussianRules,
     Mean,
     MehlerEnclosure,
-    SameFunction,
     enclose_terms,
 )
 from theory.gaussian.special import BivariateNormalCDF
@@ -87,31 +85,7 @@ def activation_rows(activation: Expr) -> tuple[Row, ...]:
     slope, closed = slope_of(activation), kernel(activation)
     dual, moved = (pair_expectation(f, f, Z) for f in (activation, slope))
     return (
-        *_form_row(activation),
-        Row(
-            Eq(Derivative(activation, Z), slope),
-            "its derivative, almost everywhere",
-            DistributionalDerivative(),
-        ),
-        Row(
-            Eq(dual, closed.dual, evaluate=False),
-            r"$\Sigma$ has the entries $a, c, b$; Price: $\partial_c E[\sigma \sigma] = E[\sigma' \sigma']$, "
-            r"and $E[\sigma(u)] E[\sigma(v)]$ at $c = 0$",
-            PriceEquation(),
-            DOMAIN,
-        ),
-        Row(
-            Eq(Derivative(closed.dual, C), closed.derivative),
-            "differentiating that closed form gives the derivative kernel",
-            ClosedFormDerivative(),
-            DOMAIN,
-        ),
-        Row(
-            Eq(moved, closed.derivative, evaluate=False),
-            "the derivative kernel, by Price again",
-            PriceEquation(),
-            DOMAIN,
-        ),
+        *kernel_rows(activation, slope, closed.dual, closed.derivative, Z, DOMAIN),
         Row(
             Eq(dual + C * moved, closed.tangent, evaluate=False),
             "both added up",
@@ -138,15 +112,6 @@ def _conclusion_rows(activation: Expr) -> tuple[Row, ...]:
         Row(means[1], r"$D = \sigma'(u) \sigma'(v)$ likewise", Given()),
         Row(Eq(THETA, closed), r"$\Theta = E S + c E D$, since $E \alpha^2 = 1$", Consequence(premises)),
     )
-
-
-def _form_row(activation: Expr) -> tuple[Row, ...]:
-    """The activation in Heaviside form, where that differs from how it was given."""
-    steps = heaviside_form(activation, Z)
-    if steps == activation:
-        return ()
-    relation = Eq(activation, steps, evaluate=False)
-    return (Row(relation, "the activation in Heaviside form", SameFunction(Z)),)
 
 
 def variance_rows(activation: Expr) -> tuple[Row, ...]:
