@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from math import sqrt
+from math import pi, sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -31,9 +31,11 @@ Complex: TypeAlias = NDArray[np.complex128]
 Transform: TypeAlias = Callable[[Complex, int], Complex]
 
 # The midpoint rule with step H wraps the law around: it is off by the mass beyond 2 pi/H from x, in units of
-# log R, of the order exp(-pi/H) = 2e-14 (chi^2 with one degree of freedom has the heaviest tail, x^(1/2)).
-# A factor with one degree of freedom, the slowest, falls like exp(-pi t/2): below 1e-16 at TOP.
-STEP, TOP = 0.1, 24.0
+# log R. For abs(x) below FAR = pi/H that is at most of the order exp(-FAR/2) = 2e-14 (chi^2 with one degree
+# of freedom has the heaviest tail, x^(1/2)), and beyond it F is within as much of its limits. A factor with
+# one degree of freedom, the slowest, falls like exp(-pi t/2): below 1e-16 at TOP.
+STEP, TOP = 0.05, 24.0
+FAR = pi / STEP
 BLOCK = 1024  # values at a time: the table of phases has BLOCK * TOP/STEP entries
 
 # The Dvoretzky-Kiefer-Wolfowitz radius is 0.031 at the first look, and the distance typically 0.015.
@@ -80,7 +82,8 @@ def distribution(transform: Transform, x: Values, widths: Sequence[int]) -> Valu
     flat = np.ravel(x)
     parts = (flat[start : start + BLOCK] for start in range(0, flat.size, BLOCK))
     sums = [(np.exp(-1j * np.outer(part, t)) * values).imag @ (STEP / t) for part in parts]
-    above = alive / 2 - np.concatenate(sums) / np.pi
+    above = alive / 2 - np.concatenate(sums) / pi
+    above = np.where(np.abs(flat) < FAR, above, alive * (flat > 0))
     below = (1 - alive) * np.clip(flat / DEAD + 2, 0.0, 1.0)
     # Rounding takes F out of [0, 1] by some units of 1e-16.
     found = np.where(flat <= -DEAD, below, 1 - alive + above)

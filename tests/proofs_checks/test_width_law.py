@@ -66,3 +66,13 @@ def test_a_law_that_is_moved_is_refuted():
     with open_store(None) as store:
         found = judge(planted, theorem="kernels.finite_width", store=store, seed=3)
     assert found.verdict.outcome == "refuted"
+
+
+@pytest.mark.parametrize("function", [law.linear_law, law.relu_law])
+def test_it_is_a_distribution_function_far_out(function):
+    """Where the inversion would wrap around, too: it rises from the dead networks' mass to 1."""
+    size = np.geomspace(1e-3, 1e5, 400)
+    found = function(np.concatenate([-size[::-1], size]), widths=(8, 5, 6))
+    assert np.all(np.diff(found) >= -1e-13)
+    assert found[0] == 0
+    assert found[-1] == pytest.approx(1, abs=1e-13)
