@@ -10,6 +10,7 @@ from sympy import Eq, Expr, Function, Rational, Symbol
 
 from theory.deep_kernels.recursion import covariance_entries, diagonal, tangent_entries
 from theory.printing.latex import display
+from theory.printing.mathematics import notation
 from theory.printing.text import COLUMNS, formula
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def latex(result: Result) -> str:
         parts.append(_latex_layers(result))
     if result.at is not None:
         parts.append(_latex_values(result))
-    return "\n".join(parts)
+    return "\n".join(filter(None, [*parts, notation("".join(parts))]))
 
 
 def _aligned(rows: list[str]) -> str:

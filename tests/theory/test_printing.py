@@ -34,9 +34,11 @@ from sympy import (
 )
 
 from theory.derivation import Derivation, Row
+from theory.gaussian import dual_kernel
+from theory.grammar import parse
 from theory.printing.latex import PREAMBLE
 from theory.printing.line_breaks import LINE, break_lines
-from theory.printing.mathematics import latex_of
+from theory.printing.mathematics import latex_of, notation
 from theory.printing.prose import escape_latex, is_safe_formula, to_html, to_latex, to_markdown, to_text
 from theory.printing.text import COLUMNS, formula
 from theory.printing.width import width
@@ -152,6 +154,21 @@ def test_conventions_of_the_field():
     assert latex_of(Function("In")(x)) == r"\operatorname{In}{\left(x \right)}"
     assert latex_of(-weights * weights + weights) == "W_{1} - W_{1}^{2}"
     assert latex_of(Symbol(r"\input{x}")) == r"\text{\textbackslash{}input\{x\}}"
+
+
+def test_the_normal_distribution_function_has_its_own_letter():
+    x, a = symbols("x a", positive=True)
+    assert latex_of(Rational(1, 2) + erf(x / sqrt(2)) / 2) == r"\Phi\left(x\right)"
+    assert latex_of(a * (Rational(1, 2) - erf(x) / 2)) == r"a \Phi\left(- \sqrt{2} x\right)"
+    for other in (1 + erf(x) / 2, Rational(1, 2) + erf(x), Rational(1, 2) + erf(x) / 2 + a):
+        assert "Phi" not in latex_of(other)
+
+
+def test_special_functions_are_explained_where_they_occur():
+    kernel = dual_kernel(parse("max(z + 1/2, 0)", symbols=("z",)), Symbol("z", real=True))
+    assert "Phi$" in notation(latex_of(kernel))
+    assert "Phi_2(h, k" in notation(latex_of(kernel))
+    assert notation(latex_of(erf(Symbol("x")))) == ""
 
 
 # Widths that TeX measured (LaTeX's article at 10 pt, \displaystyle, Latin Modern), in em.

@@ -8,7 +8,7 @@ from sympy import Basic, S
 
 from theory.printing import facts
 from theory.printing.line_breaks import LINE, Broken, break_lines
-from theory.printing.mathematics import latex_of
+from theory.printing.mathematics import latex_of, notation
 from theory.printing.prose import escape_latex, to_latex
 from theory.printing.width import width
 from theory.proving.outcome import Status
@@ -48,16 +48,19 @@ def document(derivation: Derivation) -> str:
 def section(derivation: Derivation) -> str:
     """Statement, steps, limiting case and conclusion; citations refer to the bibliography of `document`."""
     statement = derivation.statement
+    theorem = _theorem(statement)
+    steps = [_step(derivation, number, checked) for number, checked in enumerate(facts.steps(derivation), 1)]
     parts = [
         rf"\section{{\raggedright {to_latex(statement.title)}}}",
         to_latex(statement.summary),
-        _theorem(statement),
+        theorem,
+        notation("".join([theorem, *steps])),
         _summary(derivation),
-        *(_step(derivation, number, checked) for number, checked in enumerate(facts.steps(derivation), 1)),
+        *steps,
         _limiting_case(derivation),
         _conclusion(derivation),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def notebook(derivation: Derivation) -> str:

@@ -38,7 +38,7 @@ from sympy import (
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from theory.printing.mathematics import PaperPrinter, latex_of, positive_first
+from theory.printing.mathematics import PaperPrinter, latex_of, normal_argument, positive_first
 from theory.printing.width import width
 
 # LaTeX's article at 10 pt has lines of 34.5 em; an equation number takes about 2.5 em of them.
@@ -223,7 +223,7 @@ class _Breaker:
             factors = factors[1:]
             pieces = [Piece("-", depth)]
         for factor in factors:
-            bracketed = isinstance(factor, Add | MatAdd)
+            bracketed = isinstance(factor, Add | MatAdd) and normal_argument(factor) is None
             new = _brackets(self.pieces(factor, depth + 1)) if bracketed else self._factors(factor, depth + 1)
             pieces += _times(new) if pieces and pieces[-1].latex != "-" else new
         return _merge_sign(pieces)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sympy import Basic, Mul
+from sympy import Basic, Expr, Mul, S, erf, sqrt
 from sympy.printing.conventions import split_super_sub
 from sympy.printing.latex import LatexPrinter, translate
 
@@ -54,6 +54,16 @@ class PaperPrinter(LatexPrinter):
 
     def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
         return positive_first(super()._as_ordered_terms(expr, order))
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        argument = normal_argument(expr)
+        if argument is not None:
+            return rf"\Phi\left({self._print(argument)}\right)"
+        return str(super()._print_Add(expr, order=order))
+
+    def _needs_mul_brackets(self, expr: Any, first: bool = False, last: bool = False) -> bool:
+        plain = normal_argument(expr) is not None
+        return not plain and bool(super()._needs_mul_brackets(expr, first=first, last=last))
 
     # SymPy's own two methods rewrite every product to look for signs, which takes seconds on long pages.
     def _print_MatAdd(self, expression: Any) -> str:
@@ -109,6 +119,28 @@ class PaperPrinter(LatexPrinter):
 
     def emptyPrinter(self, expr: Any) -> str:  # SymPy's own name for what it prints when it knows nothing
         return rf"\text{{{escape_latex(str(expr))}}}"
+
+
+def normal_argument(expression: Any) -> Expr | None:
+    """x where the expression is 1/2 + erf(x/sqrt(2))/2 = Phi(x), the normal distribution function."""
+    if not expression.is_Add or len(expression.args) != 2 or expression.args[0] != S.Half:
+        return None
+    factor, function = expression.args[1].as_coeff_Mul()
+    if not isinstance(function, erf) or abs(factor) != S.Half:
+        return None
+    return sqrt(2) * (2 * factor) * function.args[0]
+
+
+def notation(latex: str) -> str:
+    """What the special functions in these formulas mean, as a sentence in LaTeX; nothing without any."""
+    known = {
+        r"\Phi\left(": r"$\Phi$ is the distribution function of $N(0, 1)$",
+        r"\Phi_{2}": r"$\Phi_2(h, k; \rho) = P(X \leq h, Y \leq k)$ for $X, Y \sim N(0, 1)$ with correlation "
+        r"$\rho$",
+        r"\operatorname{H}": r"$\operatorname{H}$ is the Heaviside step",
+    }
+    found = [meaning for sign, meaning in known.items() if sign in latex]
+    return rf"\noindent Here {', and '.join(found)}." if found else ""
 
 
 def _letters(name: str) -> str:
