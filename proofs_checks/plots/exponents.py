@@ -45,6 +45,8 @@ def exponent_figure(
                 at, values, (below, spread), linestyle="none", capsize=2, label=label, **look(index)
             )
         axes.set(xscale="log", yscale="log", xlabel="width", ylabel=quantity)
+        axes.set_xticks(at, [f"{width:g}" for width in at])
+        axes.set_xticks([], minor=True)
         axes.legend()
         settle(figure)
     return figure

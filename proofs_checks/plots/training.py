@@ -24,7 +24,7 @@ def training_figure(
     outputs: Mapping[str, ArrayLike] | None = None,
     predicted_output: ArrayLike | None = None,
     deviation: ArrayLike | None = None,
-    time_label: str = "time t",
+    time_label: str = "time $t$",
 ) -> Figure:
     """Left the training loss, right the value at one input, over time; theory as a line, networks as markers.
 
