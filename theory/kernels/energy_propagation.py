@@ -36,6 +36,7 @@ from theory.derivation import Derivation, Row
 from theory.gaussian import single_expectation
 from theory.gaussian.expectation import A
 from theory.gaussian.rows import GaussianRules, Independence, Mean, SameFunction
+from theory.kernels.finite_width import HANIN_NICA
 from theory.kernels.two_layer_ntk import RELU, Z
 from theory.parameters import Parameter, positive_integers
 from theory.proving import Citation, Consequence, Definition, Given, Identity, Induction
@@ -51,12 +52,6 @@ PARAMETERS = (
 )
 
 HE = Source("K. He, X. Zhang, S. Ren and J. Sun", "Delving deep into rectifiers", 2015, "Section 2.2")
-HANIN_NICA = Source(
-    "B. Hanin and M. Nica",
-    "Products of many large random matrices and gradients in deep neural networks",
-    2018,
-    identifier="arXiv:1812.05994",
-)
 
 # One neuron of a layer: Y = 2 rho(g)^2 for a standard Gaussian g; r is the mean of n of them.
 NEURON, SPREAD, LAYER = Symbol("Y", real=True), Symbol("V_m", real=True), Symbol("r", real=True)

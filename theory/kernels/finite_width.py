@@ -48,21 +48,19 @@ HANIN = Source(
     "B. Hanin",
     "Which neural net architectures give rise to exploding and vanishing gradients?",
     2018,
-    "Theorem 5",
-    "arXiv:1801.03744",
+    identifier="arXiv:1801.03744",
 )
 HANIN_NICA = Source(
     "B. Hanin and M. Nica",
     "Products of many large random matrices and gradients in deep neural networks",
     2020,
-    "Theorem 1",
-    "arXiv:1812.05994",
+    identifier="arXiv:1812.05994",
 )
 ROBERTS = Source(
     "D. A. Roberts, S. Yaida and B. Hanin",
     "The principles of deep learning theory",
     2022,
-    "Sections 4.3 and 5.3",
+    "Section 4.3",
     "arXiv:2106.10165",
 )
 

@@ -74,8 +74,7 @@ HUANG_YAU = Source(
     "J. Huang and H.-T. Yau",
     "Dynamics of deep neural networks and neural tangent hierarchy",
     2020,
-    "Corollary 2.4",
-    "arXiv:1909.08156",
+    identifier="arXiv:1909.08156",
 )
 
 
