@@ -45,14 +45,14 @@ class Combination:
     @classmethod
     def collect(cls, field: GaussianField, pairs: Iterable[tuple[Monomial, FracElement]]) -> Combination:
         """Merge equal monomials, reduce the coefficients and drop zeros."""
-        merged: dict[Monomial, FracElement] = {}
+        merged: dict[Monomial, list[FracElement]] = {}
         circle = field.generators.get(pi)
         for monomial, value in pairs:
             if circle is not None and monomial.half_pi not in (0, 1):  # pi is a generator of the field
                 value = value * circle ** (monomial.half_pi // 2)
                 monomial = monomial._replace(half_pi=monomial.half_pi % 2)
-            merged[monomial] = merged[monomial] + value if monomial in merged else value
-        reduced = {monomial: field.reduce(value) for monomial, value in merged.items()}
+            merged.setdefault(monomial, []).append(value)
+        reduced = {monomial: field.reduce(field.sum(values)) for monomial, values in merged.items()}
         return cls(field, {monomial: value for monomial, value in reduced.items() if value})
 
     @classmethod
@@ -66,6 +66,16 @@ class Combination:
         """A rational function."""
         return cls.of(field, Surd(field.lift(value), frozenset()))
 
+    @classmethod
+    def total(cls, field: GaussianField, parts: Iterable[tuple[FracElement, Combination]]) -> Combination:
+        """The sum of rational functions times combinations, over one denominator per monomial."""
+        products = (
+            (monomial, field.product(factor, value))
+            for factor, combination in parts
+            for monomial, value in combination.terms.items()
+        )
+        return cls.collect(field, products)
+
     @property
     def is_zero(self) -> bool:
         """Whether the normal form is empty, which proves that the combination vanishes."""
@@ -75,11 +85,14 @@ class Combination:
         return Combination.collect(self.field, (*self.terms.items(), *other.terms.items()))
 
     def __sub__(self, other: Combination) -> Combination:
-        return self + other.scaled(self.field.field(-1))
+        negative = ((monomial, -value) for monomial, value in other.terms.items())
+        return Combination.collect(self.field, (*self.terms.items(), *negative))
 
     def scaled(self, factor: FracElement) -> Combination:
         """This combination times a rational function."""
-        return Combination.collect(self.field, ((m, v * factor) for m, v in self.terms.items()))
+        return Combination.collect(
+            self.field, ((m, self.field.product(v, factor)) for m, v in self.terms.items())
+        )
 
     def __mul__(self, other: Combination) -> Combination:
         return Combination.collect(
@@ -110,9 +123,10 @@ class Combination:
         generator = self.field.generators[symbol]
         parts: list[tuple[Monomial, FracElement]] = []
         for monomial, value in self.terms.items():
-            logarithmic = _radical_derivative(self.field, monomial.radicals, generator)
-            smooth = value.diff(generator) + value * (logarithmic + monomial.exponent.diff(generator))
-            parts.append((monomial, smooth))
+            inside = _radical_derivative(self.field, monomial.radicals, generator)
+            inside += self.field.derivative(monomial.exponent, generator)
+            parts.append((monomial, self.field.derivative(value, generator)))
+            parts.append((monomial, self.field.product(value, inside)))
             for index, atom in enumerate(monomial.atoms):
                 rest = monomial._replace(atoms=monomial.atoms[:index] + monomial.atoms[index + 1 :])
                 inner = _atom_derivative(self.field, atom, generator)
@@ -177,7 +191,8 @@ def _radical_derivative(
 
 def _surd_derivative(field: GaussianField, surd: Surd, generator: FracElement) -> Surd:
     inner = _radical_derivative(field, surd.radicals, generator)
-    return Surd(surd.coefficient.diff(generator) + surd.coefficient * inner, surd.radicals)
+    smooth = field.derivative(surd.coefficient, generator)
+    return Surd(field.sum([smooth, field.product(surd.coefficient, inner)]), surd.radicals)
 
 
 def _atom_derivative(field: GaussianField, atom: Atom, generator: FracElement) -> Combination:

@@ -173,6 +173,49 @@ class GaussianField:
             lowered[new] = lowered.get(new, 0) + value * QQ(square) ** twice
         return polynomial.ring.from_dict({m: v for m, v in lowered.items() if v})
 
+    def sum(self, elements: Sequence[FracElement]) -> FracElement:
+        """The sum over the least common denominator: one gcd of numerators, where pairwise sums need many.
+
+        SymPy adds n/d + m/e over d e, whose gcd with the numerator costs more than all the rest.
+        """
+        if len(elements) == 1:
+            return elements[0]
+        common = self.common_denominator(elements)
+        total = sum((self.numerator(element, common) for element in elements), self.field.ring.zero)
+        return self.fraction(total, common)
+
+    def common_denominator(self, elements: Sequence[FracElement]) -> Any:
+        """The least common multiple of the denominators, a polynomial."""
+        common = self.field.ring.one
+        for denominator in sorted({element.denom for element in elements}, key=len, reverse=True):
+            common *= denominator.cofactors(common)[1]
+        return common
+
+    @staticmethod
+    def numerator(element: FracElement, denominator: Any) -> Any:
+        """The polynomial over a multiple of the element's denominator."""
+        if element.denom == denominator:
+            return element.numer
+        return element.numer * denominator.quo(element.denom)
+
+    def fraction(self, numerator: Any, denominator: Any) -> FracElement:
+        """numerator/denominator, reduced."""
+        return self.field.one.new(numerator, denominator)
+
+    @staticmethod
+    def product(left: FracElement, right: FracElement) -> FracElement:
+        """The product: reduced fractions cancel crosswise only, so the gcds are those of the factors."""
+        first, below_right = left.numer.cancel(right.denom)
+        second, below_left = right.numer.cancel(left.denom)
+        return left.raw_new(first * second, below_left * below_right)
+
+    @staticmethod
+    def derivative(element: FracElement, generator: FracElement) -> FracElement:
+        """d(n/d) = (n' e - n f)/(d e) with d'/d = f/e reduced; over d^2 much more would cancel."""
+        numerator, denominator, by = element.numer, element.denom, generator.numer
+        inner, below = denominator.diff(by).cancel(denominator)
+        return element.new(numerator.diff(by) * below - numerator * inner, denominator * below)
+
     def substitute(self, element: FracElement, symbol: Symbol, value: FracElement) -> FracElement:
         """The element at symbol = value. Raises Undetermined where the denominator vanishes."""
         index = self.symbols.index(symbol)
@@ -262,7 +305,7 @@ class GaussianField:
 
     def multiply(self, left: Surd, right: Surd) -> Surd:
         """The product of two surds: a radical that occurs twice leaves the root."""
-        coefficient = left.coefficient * right.coefficient
+        coefficient = self.product(left.coefficient, right.coefficient)
         for common in left.radicals & right.radicals:
             coefficient *= common if isinstance(common, int) else self.field(common)
         return Surd(coefficient, left.radicals ^ right.radicals)

@@ -227,18 +227,18 @@ class _Orthant:
         if index is None:
             return _probability(law, sorted(active), self.field)
         lower = _lowered(powers, index)
-        total = self._moment(known, active, lower).scaled(law.mean[index])
+        parts = [(law.mean[index], self._moment(known, active, lower))] if law.mean[index] else []
         for other, power in enumerate(lower):
             factor = power * law.covariance[index][other]
             if factor:
-                total += self._moment(known, active, _lowered(lower, other)).scaled(factor)
+                parts.append((factor, self._moment(known, active, _lowered(lower, other))))
         for latent in sorted(active):
             factor = law.covariance[index][latent]
             if factor:
                 weight = _density(self.field, law.mean[latent], law.covariance[latent][latent])
                 inner = self._moment(known | {latent}, active - {latent}, lower)
-                total += (weight * inner).scaled(factor)
-        return total
+                parts.append((factor, weight * inner))
+        return Combination.total(self.field, parts)
 
 
 def _lowered(powers: tuple[int, ...], index: int) -> tuple[int, ...]:
@@ -269,25 +269,32 @@ def _tilted(
 
 
 def _dot(left: Sequence[FracElement], right: Sequence[FracElement], k: GaussianField) -> FracElement:
-    return sum((x * y for x, y in zip(left, right, strict=True)), k.field(0))
+    return k.sum([k.product(x, y) for x, y in zip(left, right, strict=True)])
 
 
 def _solve(
     matrix: list[list[FracElement]], right: list[list[FracElement]], k: GaussianField
 ) -> tuple[list[list[FracElement]], FracElement]:
-    """matrix^-1 right and det(matrix) by Gauss-Jordan elimination (leading minors are not zero)."""
+    """matrix^-1 right and det(matrix) by Bareiss' elimination (leading minors are not zero).
+
+    Over one denominator all divisions are exact, so that one gcd per entry remains, at the end.
+    Source: Bareiss, Sylvester's identity and multistep integer-preserving Gaussian elimination, 1968.
+    """
     n = len(matrix)
-    rows = [[*matrix[i], *right[i]] for i in range(n)]
-    determinant = k.field(1)
+    scale = k.common_denominator([entry for row in (*matrix, *right) for entry in row])
+    rows = [[k.numerator(entry, scale) for entry in (*matrix[i], *right[i])] for i in range(n)]
+    before = k.field.ring.one
     for pivot in range(n):
         head = rows[pivot][pivot]
-        determinant = k.reduce(determinant * head)
-        rows[pivot] = [k.reduce(entry / head) for entry in rows[pivot]]
         for i in range(n):
-            factor = rows[i][pivot]
-            if i != pivot and factor:
-                rows[i] = [k.reduce(x - factor * y) for x, y in zip(rows[i], rows[pivot], strict=True)]
-    return [row[n:] for row in rows], determinant
+            if i != pivot:
+                factor = rows[i][pivot]
+                rows[i] = [
+                    (head * x - factor * y).quo(before) for x, y in zip(rows[i], rows[pivot], strict=True)
+                ]
+        before = head
+    solved = [[k.reduce(k.fraction(entry, before)) for entry in row[n:]] for row in rows]
+    return solved, k.reduce(k.fraction(before, scale**n))
 
 
 def _with_latents(law: Law, latents: Sequence[tuple[int, Factor]], k: GaussianField) -> Law:
