@@ -61,6 +61,18 @@ ACTIVATIONS = {
     "ReLU + sin": "max(z, 0) + sin(z)",
     "exp(-|z|)": "exp(-abs(z))",
     "SELU": "selu(z)",
+    "sin + cos": "sin(z) + cos(z)",
+    "shifted sin": "2*sin(3*z + 1/2)",
+    "erf(2 z + 1)": "erf(2*z + 1)",
+    "CELU": "max(z, 0) + 2*(exp(min(z, 0)/2) - 1)",
+    "ReLU6": "min(max(z, 0), 6)",
+    "He_5": "z**5 - 10*z**3 + 15*z",
+    "z^3 step": "z**3*heaviside(z)",
+    "Gaussian(z - 1)": "exp(-(z - 1)**2)",
+    "ReLU^2 step Gaussian": "max(z, 0)**2*exp(-z**2)",
+    "hard sigmoid": "min(max(z/6 + 1/2, 0), 1)",
+    "hard shrink": "z*heaviside(abs(z) - 1/2)",
+    "soft shrink": "z - max(-1/2, min(1/2, z))",
 }
 
 
@@ -73,6 +85,7 @@ SEVERAL_POINTS = {
     "ReLU, ReLU, z^2": (RELU, RELU, Z**2),
     "three Gaussians": (GAUSSIAN,) * 3,
     "step, step, z, z": (STEP, STEP, Z, Z),
+    "four Gaussians": (GAUSSIAN,) * 4,
     "four sines": (sin(Z),) * 4,
 }
 

@@ -186,3 +186,19 @@ def test_a_density_at_a_zero_threshold_is_rational():
     mean = pair_expectation(folded, folded, Z)
     outcome = PriceEquation().discharge(Eq(mean, mean.doit(), evaluate=False), None)
     assert outcome.answer is Answer.YES
+
+
+@pytest.mark.parametrize(
+    ("text", "phase"),
+    [
+        ("2*sin(3*z + 1/2)", sympy.cos(1)),
+        ("sin(z + 1/3) + cos(2*z - 1)", sympy.cos(2)),
+        ("cos(1)*z + sin(z)", sympy.cos(1)),
+    ],
+)
+def test_waves_with_a_phase_are_proved_and_not_with_another_phase(text, phase):
+    closed = dual_kernel(activation(text), Z)
+    moved = closed.xreplace({phase: sympy.cos(phase.args[0] + Rational(1, 7))})
+    assert moved != closed
+    assert PriceEquation().discharge(relation(text, closed), None).answer is Answer.YES
+    assert PriceEquation().discharge(relation(text, moved), None).answer is Answer.NO

@@ -131,11 +131,23 @@ def constant(field: GaussianField, value: Expr) -> Combination:
         root = field.multiply(surd_of(field, value.args[0]), field.sqrt(field.field(2)))
         twice = normal_probability(field, root).scaled(field.field(2 * sign))
         return twice + Combination.rational(field, -sign + (sign < 0) * 1)
+    if isinstance(value, sympy.sin | sympy.cos) and value.args[0].is_Rational and I in field.generators:
+        return _constant_wave(field, value)
     base, power = value.as_base_exp()
     if power.is_Integer and power > 1 and not base.is_Rational and base != pi:
         return constant(field, base) ** int(power)
     surd, half_pi = _surd_and_pi(field, value)
     return Combination.of(field, surd, half_pi)
+
+
+def _constant_wave(field: GaussianField, value: Expr) -> Combination:
+    """sin or cos of a rational in exponentials, in which the phase of a wave has its normal form."""
+    one, unit = Surd(field.field(1), frozenset()), field.element(I)
+    angle = unit * field.element(value.args[0])
+    plus, minus = (Combination.of(field, one, 0, exponent) for exponent in (angle, -angle))
+    if isinstance(value, sympy.cos):
+        return (plus + minus).scaled(field.field(1) / 2)
+    return (plus - minus).scaled(1 / (2 * unit))
 
 
 def _constant_exponential(field: GaussianField, value: Expr) -> Combination:
