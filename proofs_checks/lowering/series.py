@@ -18,7 +18,7 @@ arithmetic when the series is built (``CHECK``) and in the tests. If s is analyt
 alpha_k falls like exp(-y sqrt(k / a)): the series is then accurate at all correlations while a is of order
 y^2. A kink leaves T of order order^(-3/2) and T' of order order^(-1/2): then correlations near +-1 are what
 limits the accuracy, in the derivative kernel first.
-Source: Daniely, Frostig and Singer (2016), section 3, for the dual activation as a power series.
+Source: Daniely, Frostig and Singer (2016), for the dual activation as a power series.
 """
 
 from __future__ import annotations

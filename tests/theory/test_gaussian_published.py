@@ -215,7 +215,7 @@ def test_dual_activation_has_the_published_form(text):
     "text", ["max(z, 0)", "max(z, 0)**2", "erf(z)", "gelu(z)", "sin(z)", "abs(z)", "elu(z)"]
 )
 def test_derivative_of_the_dual_activation_is_that_of_the_derivative(text):
-    """Daniely, Frostig and Singer 2016, Lemma 11: the dual commutes with differentiation."""
+    """Daniely, Frostig and Singer 2016: the dual commutes with differentiation."""
     slope = dual_activation(derivative(read(text), Z), Z)
     moved = dual_activation(read(text), Z).diff(RHO)
     for rho in (Rational(-2, 3), Rational(1, 5), Rational(9, 10)):

@@ -5,8 +5,7 @@ For standard normal variables with correlation rho and orthonormal Hermite polyn
     E[s(sqrt(a) X) s(sqrt(b) Y)] = sum_k alpha_k(a) alpha_k(b) rho^k,   alpha_k(a) = E[s(sqrt(a) Z) he_k(Z)],
 
 and by Bessel's inequality and Cauchy and Schwarz the terms with k >= K are at most |rho|^K sqrt(T(a) T(b))
-together, T(a) = E[s(sqrt(a) Z)^2] - sum_{k < K} alpha_k(a)^2. Source: Daniely, Frostig and Singer (2016),
-section 3.
+together, T(a) = E[s(sqrt(a) Z)^2] - sum_{k < K} alpha_k(a)^2. Source: Daniely, Frostig and Singer (2016).
 """
 
 from __future__ import annotations

@@ -249,8 +249,7 @@ def dual_activation(activation: Expr, variable: Symbol) -> Expr:
     r"""s_hat(rho) = E[s(u) s(v)] for u, v ~ N(0, 1) with correlation rho, in the symbol `RHO`.
 
     Its derivative is the dual activation of s' (also where s' holds point masses).
-    Raises OutsideClass, InputError. Source: Daniely, Frostig and Singer, NIPS 2016, Definition 4 and
-    Lemma 11 (arXiv:1602.05897).
+    Raises OutsideClass, InputError. Source: Daniely, Frostig and Singer, NIPS 2016 (arXiv:1602.05897).
     """
     element = read(activation, variable)
     require_square_integrable(element, activation)

@@ -62,7 +62,7 @@ JACOT = Source(
     "Theorems 1 and 2",
     "arXiv:1806.07572",
 )
-CHO_SAUL = Source("Y. Cho and L. K. Saul", "Kernel methods for deep learning", 2009, "Section 2.1", "NIPS 22")
+CHO_SAUL = Source("Y. Cho and L. K. Saul", "Kernel methods for deep learning", 2009, identifier="NIPS 22")
 DU = Source(
     "S. S. Du, X. Zhai, B. Poczos and A. Singh",
     "Gradient descent provably optimizes over-parameterized neural networks",

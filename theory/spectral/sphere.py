@@ -23,16 +23,15 @@ FREQUENCY = 2 * PLACE + 2
 
 NU, MU, LAMBDA, AT_ZERO = (Function(name) for name in ("nu", "mu", "lambda", "P"))
 
-MUELLER = Source("C. Mueller", "Spherical Harmonics", 1966, "Theorem 6 (Funk and Hecke)")
+MUELLER = Source("C. Mueller", "Spherical Harmonics", 1966, "the formula of Funk and Hecke")
 GEGENBAUER = Source(
-    "NIST", "Digital Library of Mathematical Functions", 2024, "18.8.1, 18.9.1 and 18.9.8", "dlmf.nist.gov/18"
+    "NIST", "Digital Library of Mathematical Functions", 2024, "Sections 18.8 and 18.9", "dlmf.nist.gov/18"
 )
 BACH = Source(
     "F. Bach",
     "Breaking the curse of dimensionality with convex neural networks",
     2017,
-    "Appendix D.2",
-    "JMLR 18(19)",
+    identifier="JMLR 18(19)",
 )
 
 
