@@ -29,6 +29,21 @@ DEEP_CONVENTION = (
     "x and y for infinite width; K^1 = sigma_b^2 + sigma_w^2 x.y/d in all three entries; t_l is the tangent "
     "kernel Theta^l at (x, y); the readout is linear"
 )
+_LATEX_NEEDS = "% needs amsmath, amssymb and graphicx"
+_LATEX_LAW = (
+    r"Let $(u, v) \sim \mathcal{N}\bigl(0, \bigl("
+    r"\begin{smallmatrix} a & c \\ c & b \end{smallmatrix}\bigr)\bigr)$"
+)
+_LATEX_CONVENTION = (
+    r" with $a = |x|^2$, $b = |y|^2$, $c = x \cdot y$; $\Theta$ is the tangent kernel of "
+    r"$f(x) = m^{-1/2} \sum_{r=1}^m \alpha_r\, \sigma(w_r \cdot x)$ for $m \to \infty$, "
+    "all parameters standard normal and trained."
+)
+_LATEX_DEEP_CONVENTION = (
+    r", where $a_l$, $b_l$, $c_l$ in place of $a$, $b$, $c$ are the covariance $K^l$ of the preactivations "
+    r"of layer $l$ at $x$ and $y$ for infinite width, with entries $\sigma_b^2 + \sigma_w^2\, x \cdot y/d$ "
+    r"in layer 1; $t_l$ is the tangent kernel $\Theta^l(x, y)$; the readout is linear."
+)
 _SHOWN_LAYERS = 3  # of deeper networks: the first ones and the last
 _INDENT = 2
 
@@ -211,7 +226,7 @@ def _recursion_document(result: Result) -> dict[str, Any] | None:
 
 
 def latex(result: Result) -> str:
-    """Displays, broken into lines where they are long; amsmath and graphicx are needed."""
+    """What the letters mean, then displays, broken into lines where they are long."""
     named = dict(zip(NAMES, LATEX_NAMES, strict=True))
     shown = [(n, f) for n, f in result.formulas if result.recursion is None or n != NAMES[2]]
     relations = [Eq(Symbol(r"\sigma(z)"), result.activation, evaluate=False)]
@@ -223,6 +238,8 @@ def latex(result: Result) -> str:
         parts.append(_latex_layers(result))
     if result.at is not None:
         parts.append(_latex_values(result))
+    convention = _LATEX_CONVENTION if result.recursion is None else _LATEX_DEEP_CONVENTION
+    parts = [_LATEX_NEEDS, _LATEX_LAW + convention, *parts]
     return "\n".join(filter(None, [*parts, notation("".join(parts))]))
 
 

@@ -152,6 +152,16 @@ def test_latex_of_everything_has_balanced_environments():
         assert "kappa'" not in text.replace(r"\kappa'", "")
 
 
+@pytest.mark.parametrize("arguments", [{}, {"depth": 2}])
+def test_latex_says_what_it_needs_and_what_the_letters_mean(arguments):
+    text = run("cos(3*z)*exp(-z**2/2)", **arguments).latex()
+    needs, law, *displays = text.splitlines()
+    assert "graphicx" in needs
+    assert r"\resizebox" in "\n".join(displays)
+    assert r"(u, v) \sim \mathcal{N}" in law
+    assert ("$t_l$" if arguments else r"$\Theta$") in law
+
+
 def test_singular_covariances_are_limits(command):
     code, out, _ = command("tanh(z)", "--at", "1,1,-1")
     assert code == 0
