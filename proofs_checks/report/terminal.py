@@ -114,7 +114,7 @@ def catalogue_table(entries: list[Entry]) -> RenderableType:
 
 def verdict_table(report: Report, details: bool = False) -> RenderableType:
     """The verdicts at a glance, then every claim if ``details``, then whatever was not expected."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for heading in ("theorem", "derivation"):
         table.add_column(heading, no_wrap=True)
     for heading in ("claims\nsupported", "controls\nrefuted", "seeds", "time"):
