@@ -89,7 +89,8 @@ def balanced(
     """Layers with W_{h+1}^T W_{h+1} = W_h W_h^T for all h, and a given product.
 
     ``target`` is the product itself, or its singular values, whose singular vectors are then random too.
-    The layers have its float type. With W = U diag(s) V^T and random R_h (d_h, k) with orthonormal columns, k the least of the widths,
+    The layers have its float type. With W = U diag(s) V^T, k the least of the widths, and random R_h (d_h, k)
+    with orthonormal columns,
 
         W_h = R_h diag(s)^{1/H} R_{h-1}^T,  where R_0 = V and R_H = U.
 
@@ -115,7 +116,7 @@ def balanced(
         left, values, right = jnp.linalg.svd(target, full_matrices=False)
         frames[0], values, frames[-1] = right[:rank].T, values[:rank], left[:, :rank]
     root = values ** (1 / (len(sizes) - 1))
-    return tuple(multiply(upper * root, lower.T) for lower, upper in pairwise(frames))
+    return tuple(jnp.matmul(upper * root, lower.T, precision=PRECISION) for lower, upper in pairwise(frames))
 
 
 def multiply(left: Matrix, right: Matrix) -> Matrix:
