@@ -1,0 +1,1 @@
+"""The whole course of training of linear networks: predicted, integrated, and trained."""
