@@ -1,0 +1,1 @@
+"""Deep linear networks in training and along gradient flow, beside what the layers have in common."""

@@ -1,0 +1,156 @@
+"""The conservation laws against trained networks, exact steps and the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.integrate import solve_ivp
+from scipy.special import expit
+from sympy import Expr, Symbol
+
+from numerics import linear_networks
+from proofs_checks.linear_flow import training
+from proofs_checks.linear_flow.training import Setting
+from proofs_checks.lowering.expressions import joint_evaluator
+from theory.linear_flow.balance import (
+    DRIFTED,
+    FLOWED,
+    LEADING,
+    STEPPED,
+    entry,
+    integral,
+    lower,
+    start,
+    t,
+    total,
+    upper,
+)
+from theory.linear_flow.chain import decay, eta
+
+TIME_STEPS = 32  # of the largest step size; the smallest has eight times as many
+TOLERANCE = 1e-12  # relative, of the flow's solver
+EVALUATIONS = 12  # of the velocity in a step of DOP853
+
+Entries = Float[np.ndarray, "..."]
+
+
+def step_residual(seed: int, *, widths: Sequence[int], form: Expr = STEPPED, **setting: Any) -> float:
+    """D_h after each step minus the form, the largest over steps and entries, in units of rounding."""
+    given = _setting(widths, setting)
+    found = training.record(seed, tuple(widths), given)
+    D, (P, Q) = training.differences(found.layers), training.second_moments(found.slopes)
+    letters = {entry: D[:-1], upper: P[:-1], lower: Q[:-1], eta: given.step_size, decay: given.decay[0]}
+    error = np.abs(D[1:] - evaluated(form, letters)) / training.rounding(found, given)[:-1, None]
+    return float(error.max())
+
+
+def drift_residual(seed: int, *, widths: Sequence[int], form: Expr = DRIFTED, **setting: Any) -> float:
+    """D_h after all steps without decay minus the form, likewise."""
+    given = _setting(widths, setting)
+    found = training.record(seed, tuple(widths), given)
+    D, G = training.differences(found.layers), training.differences(found.slopes)
+    letters = {start: D[0], total: G[:-1].sum(axis=0), eta: given.step_size}
+    budget = training.rounding(found, given).sum()
+    return float(np.abs(D[-1] - evaluated(form, letters)).max() / budget)
+
+
+def drift_orders(
+    seed: int, *, widths: Sequence[int], form: Expr = LEADING, **setting: Any
+) -> tuple[float, ...]:
+    """Orders in the step size at which the drift, over the step size, tends to what the form predicts.
+
+    log2 of the ratios of the errors at a half, a quarter and an eighth of the step size, at one time.
+    """
+    given = _setting(widths, setting)
+    limit = flow(seed, tuple(widths), given).integral
+    errors = []
+    for halvings in range(1, 4):
+        finer = given._replace(step_size=given.step_size / 2**halvings)
+        D = training.differences(training.record(seed, tuple(widths), finer).layers)
+        drift = D[TIME_STEPS * 2**halvings] - D[0]
+        error = drift - evaluated(form, {integral: limit, eta: finer.step_size})
+        errors.append(np.linalg.norm(error) / finer.step_size)
+    return tuple(float(np.log2(coarse / fine)) for coarse, fine in pairwise(errors))
+
+
+def flow_residual(seed: int, *, widths: Sequence[int], form: Expr = FLOWED, **setting: Any) -> float:
+    """D_h along the flow minus the form, the largest over times and entries, in units of the solver's."""
+    given = _setting(widths, setting)
+    found = flow(seed, tuple(widths), given)
+    letters = {start: found.differences[0], decay: given.decay[0], t: found.times[:, None]}
+    return float(np.abs(found.differences - evaluated(form, letters)).max() / found.budget)
+
+
+class Flow(NamedTuple):
+    """D_h at some times, the integral of the same differences of the gradients up to the last, and an error.
+
+    ``budget`` bounds the error of an entry of D_h. What D_h does it does from every point, so that the errors
+    of single steps only add: each is at most the solver's tolerance, and moves D_h by 2 |W| times as much.
+    """
+
+    times: Float[np.ndarray, " times"]
+    differences: Entries
+    integral: Entries
+    budget: float
+
+
+@lru_cache(maxsize=64)
+def flow(seed: int, widths: tuple[int, ...], given: Setting) -> Flow:
+    """dW_h / dt = -G_h - lambda_h W_h from the layers and data of the training with this seed."""
+    layers, data = training.problem(np.random.default_rng(seed), widths)
+    sizes = [layer.size for layer in layers]
+    cuts, count = np.cumsum(sizes)[:-1], sum(sizes)
+
+    def unpacked(state: Entries) -> list[Entries]:
+        parts = np.split(state[:count], cuts)
+        return [part.reshape(layer.shape) for part, layer in zip(parts, layers, strict=True)]
+
+    def velocity(_: float, state: Entries) -> Entries:
+        found = unpacked(state)
+        slopes = _slopes(found, data, bool(given.logistic))
+        moved = [-G - shrink * W for G, shrink, W in zip(slopes, given.decay, found, strict=True)]
+        return np.concatenate([*(one.ravel() for one in moved), _between(slopes)])
+
+    first = np.concatenate([*(layer.ravel() for layer in layers), np.zeros_like(_between(layers))])
+    times = np.linspace(0, TIME_STEPS * given.step_size, 5)
+    options = {"method": "DOP853", "rtol": TOLERANCE, "atol": TOLERANCE, "dense_output": False}
+    solved = solve_ivp(velocity, (0, times[-1]), first, t_eval=times, **options)
+    states = solved.y.T
+    largest = float(np.linalg.norm(states[:, :count], axis=1).max())
+    steps = solved.nfev / EVALUATIONS
+    budget = 2 * largest * steps * TOLERANCE * (np.sqrt(first.size) + largest)
+    between = np.array([_between(unpacked(state)) for state in states])
+    return Flow(times, between, states[-1, count:], float(budget))
+
+
+def _slopes(layers: Sequence[Entries], data: Any, logistic: bool) -> tuple[Any, ...]:
+    inputs, targets = data
+    if not logistic:
+        return linear_networks.gradients(layers, inputs, targets)
+    signs = np.sign(targets)
+    outputs = inputs @ linear_networks.product(layers).T
+    slopes = -training.LOGISTIC_WEIGHT * signs * expit(-signs * outputs)
+    return linear_networks.layer_gradients(layers, slopes.T @ inputs)
+
+
+def _between(matrices: Sequence[Entries]) -> Entries:
+    found = [high.T @ high - low @ low.T for low, high in pairwise(matrices)]
+    return np.concatenate([one.ravel() for one in found])
+
+
+def _setting(widths: Sequence[int], given: dict[str, Any]) -> Setting:
+    """The setting with one decay for each layer; a single number stands for all of them."""
+    shrink = given.get("decay", 0.0)
+    each = tuple(shrink) if isinstance(shrink, Sequence) else (shrink,) * (len(widths) - 1)
+    return Setting(**{**given, "decay": each})
+
+
+def evaluated(form: Expr, letters: Mapping[Symbol, Any]) -> Any:
+    """A closed form at arrays, elementwise."""
+    with np.errstate(all="ignore"):  # what is not finite is for the judge
+        return np.asarray(joint_evaluator((form,), tuple(letters))(*letters.values())[0])

@@ -1,0 +1,168 @@
+"""Deep linear networks trained by JAX, with every record that the conservation laws speak of.
+
+One program serves all claims of given widths: the loss, the update rule and its faults are numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from numerics import linear_networks
+from numerics.data import Data
+from numerics.training import Diagnostics, Loss, State, train
+
+EXAMPLES = 16
+STEPS = 257  # 256 and the record after them
+SECOND_DECAY = 0.9  # of the mean square in an adaptive rule
+LOGISTIC_WEIGHT = EXAMPLES**-0.5  # its gradient is then of the size of that of the squared loss
+UNIT = float(np.finfo(np.float64).eps) / 2
+
+Matrix = Float[np.ndarray, "rows columns"]
+Layers = tuple[Matrix, ...]
+
+
+class Setting(NamedTuple):
+    """What distinguishes the runs of one program.
+
+    logistic
+        1 for the logistic loss of the signs of the targets, 0 for the squared loss.
+    decay
+        lambda of every layer; the theorem assumes that they are equal.
+    momentum, adaptive, curved
+        Faults: heavy ball; 1 for Adam's rule, with the momentum as its first rate; 1 for tanh units.
+    """
+
+    step_size: Any
+    decay: Any
+    logistic: Any = 0.0
+    momentum: Any = 0.0
+    adaptive: Any = 0.0
+    curved: Any = 0.0
+
+
+class Record(NamedTuple):
+    """Layers and gradients before every step, stacked along the first axis; the data."""
+
+    layers: tuple[Float[np.ndarray, "steps _ _"], ...]
+    slopes: tuple[Float[np.ndarray, "steps _ _"], ...]
+    data: Data
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Descent with weight decay, heavy ball or Adam: which of them is decided by numbers."""
+
+    setting: Setting
+
+    def init(self, parameters: Any) -> State:
+        zeros = jax.tree.map(jnp.zeros_like, parameters)
+        return State(parameters, (zeros, zeros), jnp.zeros((), jnp.int32))
+
+    def step(self, loss: Loss, state: State) -> tuple[State, Diagnostics]:
+        value, slopes = jax.value_and_grad(loss)(state.parameters)
+        first, second = state.memory
+        momentum, count = self.setting.momentum, (state.iteration + 1).astype(float)
+        first = jax.tree.map(lambda held, slope: momentum * held + slope, first, slopes)
+        second = jax.tree.map(
+            lambda held, slope: SECOND_DECAY * held + (1 - SECOND_DECAY) * slope**2, second, slopes
+        )
+        means = (1 - momentum) / (1 - momentum**count), 1 / (1 - SECOND_DECAY**count)
+        after = [
+            self._moved(layer, decay, m, means[0] * m / jnp.sqrt(means[1] * v + UNIT))
+            for layer, decay, m, v in zip(state.parameters, self.setting.decay, first, second, strict=True)
+        ]
+        norm = jnp.sqrt(sum(jnp.sum(slope**2) for slope in slopes))
+        return State(tuple(after), (first, second), state.iteration + 1), Diagnostics(value, norm)
+
+    def _moved(self, layer: Array, decay: Array, plain: Array, adapted: Array) -> Array:
+        direction = plain + self.setting.adaptive * (adapted - plain)
+        return layer - self.setting.step_size * (direction + decay * layer)
+
+
+@lru_cache(maxsize=64)
+def record(seed: int, widths: tuple[int, ...], setting: Setting) -> Record:
+    """Training from Gaussian layers on random data; ``setting`` as it is given to one compiled program."""
+    random = np.random.default_rng(seed)
+    layers, data = problem(random, widths)
+    numbers = jax.tree.map(jnp.float64, setting)
+    found, slopes = _program(widths)(tuple(map(jnp.asarray, layers)), Data(*map(jnp.asarray, data)), numbers)
+    return Record(tuple(map(np.asarray, found)), tuple(map(np.asarray, slopes)), Data(*data))
+
+
+def problem(random: np.random.Generator, widths: Sequence[int]) -> tuple[Layers, tuple[Matrix, Matrix]]:
+    """Gaussian layers of largest singular value near 1, and a noisy linear teacher; rows are examples.
+
+    The inputs have second moments near 1, so that one step size suits every shape and depth.
+    """
+    layers = tuple(random.normal(size=(b, a)) / (a**0.5 + b**0.5) for a, b in pairwise(widths))
+    inputs = random.normal(size=(EXAMPLES, widths[0])) / np.sqrt(EXAMPLES)
+    teacher = random.normal(size=(widths[0], widths[-1])) / np.sqrt(widths[0])
+    noise = random.normal(size=(EXAMPLES, widths[-1])) / np.sqrt(EXAMPLES)
+    return layers, (inputs, inputs @ teacher + noise)
+
+
+@lru_cache
+def _program(widths: tuple[int, ...]) -> Any:
+    def run(layers: Any, data: Data, setting: Setting) -> Any:
+        def loss(parameters: Any) -> Array:
+            return _loss(parameters, data, setting)
+
+        def observe(parameters: Any) -> Any:
+            return parameters, jax.grad(loss)(parameters)
+
+        return train(loss, Rule(setting), layers, STEPS, observe=observe)[1].observations
+
+    return jax.jit(run)
+
+
+def _loss(layers: Sequence[Array], data: Data, setting: Setting) -> Array:
+    """Squared or logistic loss of the network, whose hidden units are linear unless ``curved``."""
+    signal = data.inputs
+    for layer in layers[:-1]:
+        signal = linear_networks.multiply(signal, layer.T)
+        signal = signal + setting.curved * (jnp.tanh(signal) - signal)
+    outputs = linear_networks.multiply(signal, layers[-1].T)
+    squared = jnp.sum((data.targets - outputs) ** 2) / 2
+    logistic = jnp.sum(jax.nn.softplus(-jnp.sign(data.targets) * outputs))
+    return squared + setting.logistic * (LOGISTIC_WEIGHT * logistic - squared)
+
+
+def rounding(found: Record, setting: Setting) -> Float[np.ndarray, " steps"]:
+    """What rounding may do to an entry of D_h within one step, from the norms of all that is multiplied.
+
+    The error of a sum of n products is at most gamma_n times that of the absolute values; operations counts
+    the longest chain of them in the step, twice for gradient and differences, and both losses.
+    """
+    norms = [np.sqrt(np.sum(stack**2, axis=(1, 2))) for stack in found.layers]
+    inputs, targets = (float(np.linalg.norm(matrix)) for matrix in found.data)
+    through = np.prod(norms, axis=0)
+    # The slope of the logistic loss is at most 1 for each output.
+    residual = through * inputs + targets + np.sqrt(found.data.targets.size)
+    slopes = sum((residual * inputs) * through / norm for norm in norms)
+    squares = sum(norm**2 for norm in norms)
+    sizes = sum(stack.shape[2] for stack in found.layers) + found.layers[-1].shape[1] + EXAMPLES
+    return 4 * sizes * UNIT * (squares + sum(norms) * float(setting.step_size) * slopes)
+
+
+def differences(stacks: Sequence[Any]) -> Float[np.ndarray, "steps entries"]:
+    """All entries of M_{h+1}^T M_{h+1} - M_h M_h^T, h = 1, ..., H - 1, side by side for every step."""
+    found = [np.swapaxes(high, 1, 2) @ high - low @ np.swapaxes(low, 1, 2) for low, high in pairwise(stacks)]
+    return np.concatenate([one.reshape(len(one), -1) for one in found], axis=1)
+
+
+def second_moments(stacks: Sequence[Any]) -> tuple[Any, Any]:
+    """All entries of M_{h+1}^T M_{h+1}, and all of M_h M_h^T, likewise."""
+    upper = [np.swapaxes(high, 1, 2) @ high for high in stacks[1:]]
+    lower = [low @ np.swapaxes(low, 1, 2) for low in stacks[:-1]]
+    joined = [[one.reshape(len(one), -1) for one in side] for side in (upper, lower)]
+    return np.concatenate(joined[0], axis=1), np.concatenate(joined[1], axis=1)

@@ -1,0 +1,102 @@
+"""Deep linear networks: what gradient flow conserves, and by how much gradient descent misses it."""
+
+from __future__ import annotations
+
+from sympy import And, Ge, Gt, Rational, symbols
+
+from theory.derivation import Derivation, Row
+from theory.errors import InputError
+from theory.linear_flow.balance import Balance
+from theory.linear_flow.chain import Chain, decay, equation, eta
+from theory.parameters import Parameter, positive_integers
+from theory.proving.identity import Identity
+from theory.statement import Hypothesis, Source, Statement
+
+DEEPEST = 6  # layers: the words of the last steps grow with the depth
+LARGEST_WIDTH = 32
+DEFAULT_WIDTHS = (4, 3, 5, 2)
+
+ARORA_COHEN_HAZAN = Source(
+    "S. Arora, N. Cohen and E. Hazan",
+    "On the optimization of deep networks: implicit acceleration by overparameterization",
+    2018,
+    identifier="arXiv:1802.06509",
+)
+DU_HU_LEE = Source(
+    "S. S. Du, W. Hu and J. D. Lee",
+    "Algorithmic regularization in learning deep homogeneous models: layers are automatically balanced",
+    2018,
+    identifier="arXiv:1806.00900",
+)
+
+
+def layer_widths(value: object) -> tuple[int, ...]:
+    """Read the widths of two layers or more, inputs first; raises InputError on others."""
+    found: tuple[int, ...] = positive_integers(maximum=LARGEST_WIDTH)(value)
+    if not 3 <= len(found) <= DEEPEST + 1:
+        raise InputError(f"{len(found)} widths are not allowed: give 3 to {DEEPEST + 1}, inputs first")
+    return found
+
+
+PARAMETERS = (
+    Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, layer_widths),
+)
+
+
+def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Statement:
+    """D_h = W_{h+1}^T W_{h+1} - W_h W_h^T under flow and under descent with weight decay lambda.
+
+    The conclusion has the derivative of tr(K^T D_h) along the flow for every K, and D_h after one step of
+    descent. The loss is any differentiable function of the product; nothing is averaged over examples.
+    """
+    balance = Balance(Chain(len(widths) - 1))
+    return Statement(
+        id="linear_networks.conservation_laws",
+        title="Conservation laws of deep linear networks",
+        summary=(
+            r"$W = W_H \cdots W_1$ with any loss of $W$. Gradient flow conserves $D_h = W_{h+1}^T W_{h+1} - "
+            r"W_h W_h^T$, and with weight decay $D_h(t) = e^{-2 \lambda t} D_h(0)$. A step of descent misses "
+            r"it by $\eta^2 (G_{h+1}^T G_{h+1} - G_h G_h^T)$ exactly: over a time $T$ the drift is $\eta$ "
+            r"times the integral of $G_{h+1}^T G_{h+1} - G_h G_h^T$, up to second order. $G_h$ is the "
+            r"gradient of the loss in $W_h$, $K_h$ any matrix."
+        ),
+        hypotheses=(
+            Hypothesis("the loss is a differentiable function of the product alone, with gradient $G$ there"),
+            Hypothesis(r"the step size is $\eta > 0$", relation=Gt(eta, 0, evaluate=False)),
+            Hypothesis(
+                r"weight decay $\lambda \ge 0$ is the same in every layer",
+                relation=Ge(decay, 0, evaluate=False),
+            ),
+        ),
+        conclusion=And(*balance.flowing, *balance.descended),
+        regime="exact",
+        sources=(ARORA_COHEN_HAZAN, DU_HU_LEE),
+        instance={eta: Rational(1, 20), decay: Rational(1, 10)},
+    )
+
+
+def derivation(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Derivation:
+    """From the gradient at the product to flow, descent and drift, for every size at this depth."""
+    balance = Balance(Chain(len(widths) - 1))
+    return Derivation(
+        statement(widths),
+        (
+            *balance.gradient_rows(),
+            *balance.balance_rows(),
+            *balance.flow_rows(),
+            *balance.descent_rows(),
+            *balance.drift_rows(),
+        ),
+        _limiting_case(),
+    )
+
+
+def _limiting_case() -> Row:
+    """Two scalar layers: w_2^2 - w_1^2 is constant on hyperbolas, which descent leaves by a factor."""
+    first, second, slope = symbols("w_1 w_2 g", real=True)
+    after = (second - eta * slope * first) ** 2 - (first - eta * slope * second) ** 2
+    return Row(
+        equation(after, (1 - eta**2 * slope**2) * (second**2 - first**2)),
+        "two layers of one unit each: the flow stays on a hyperbola, and descent shrinks it by a factor",
+        Identity(),
+    )
