@@ -4,7 +4,17 @@
 Sigma = Sigma_YX Sigma_XX^+ Sigma_XY. Equal eigenvalues form one group: which of its directions are chosen
 does not change value or inertia, so a class is the number chosen in each group.
 
-Source: Baldi and Hornik 1989, Facts 3 and 4; Zhou and Liang 2018, Theorems 1 to 3.
+At any depth the values are these, with p the least of the hidden widths. What is true of every point of a
+class, and what only of some, differs:
+
+- two layers: all points of a class have the same index, (p - r)(rho - r) + inv(S);
+- three layers or more: every point has at least inv(S) negative directions, because the first and the last
+  layer can turn a chosen direction towards a larger one; points whose idle units are silent in every layer
+  have no others. So inv(S) > 0 makes every point a strict saddle. For inv(S) = 0 and r below the largest rank
+  the class has points of both kinds: these silent ones, whose Hessian is positive semidefinite, and strict
+  saddles, for example where the layers in between are open.
+
+Source: Baldi and Hornik 1989; Zhou and Liang 2018; Achour, Malgouyres and Gerchinovitz 2024.
 """
 
 from __future__ import annotations
@@ -16,10 +26,10 @@ from itertools import islice
 from typing import Any, Literal
 
 from theory.errors import InputError
-from theory.linear_landscape import formulas
+from theory.linear_landscape import any_depth
 from theory.linear_landscape.formulas import Sizes
 
-Kind = Literal["global minimum", "strict saddle"]
+Kind = Literal["global minimum", "strict saddle", "saddle, not strict at all points"]
 Choice = tuple[int, ...]
 
 
@@ -54,8 +64,13 @@ class CriticalClass:
     loss
         L = (total - sum of the chosen eigenvalues) / 2.
     index, nullity
-        Numbers of negative and zero eigenvalues of the Hessian; the nullity is that of the points with
-        V = 0 (and no columns of A in the kernel of Sigma), the largest of the class.
+        Numbers of negative and zero eigenvalues of the Hessian. With two layers the index is that of the
+        whole class, and the nullity that of the points with V = 0 (and no columns of A in the kernel of
+        Sigma), the largest of the class. With more layers both are those of the points whose idle units are
+        silent in every layer; the index is the least of the class.
+    open_index
+        The index where only the first and the last layer are silent and the middle is open as far as the
+        widths allow; that of all points with two layers.
     """
 
     choice: Choice
@@ -63,6 +78,7 @@ class CriticalClass:
     index: int
     nullity: int
     kind: Kind
+    open_index: int
 
     @property
     def rank(self) -> int:
@@ -77,6 +93,8 @@ class Landscape:
     idle_inputs
         Dimension of the inputs' space outside the range of Sigma_XX: B is free there, which adds
         p * idle_inputs to every nullity. ``sizes.inputs`` counts the range only.
+    hidden_widths
+        (d_1, ..., d_{H-1}) of a deep network; ``sizes.hidden`` is then their least. None for two layers.
 
     Raises InputError when the multiplicities do not add up to a rank the sizes allow.
     """
@@ -84,8 +102,13 @@ class Landscape:
     sizes: Sizes
     spectrum: Spectrum
     idle_inputs: int = 0
+    hidden_widths: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.hidden_widths is not None and min(self.hidden_widths) != self.sizes.hidden:
+            raise InputError(
+                f"the least of the hidden widths {self.hidden_widths} is not {self.sizes.hidden}"
+            )
         largest = min(self.sizes.outputs, self.sizes.inputs)
         if self.spectrum.rank != self.sizes.rank or self.sizes.rank > largest:
             raise InputError(f"{self.spectrum.rank} non-zero eigenvalues: there can be at most {largest}")
@@ -119,19 +142,43 @@ class Landscape:
             raise InputError(f"{self.count} classes are too many to list: ask for the lowest or the highest")
         return self.lowest(self.count)
 
+    @property
+    def layers(self) -> int:
+        """H, the number of weight matrices."""
+        return 1 + len(self._hidden)
+
+    @property
+    def _hidden(self) -> tuple[int, ...]:
+        return self.hidden_widths or (self.sizes.hidden,)
+
     def at(self, choice: Choice) -> CriticalClass:
         """The class of one choice."""
         loss = (self.spectrum.total - self._gain(choice)) / 2
+        inversions, ties = self._pairs(choice)
+        rank = sum(choice)
+        widths = (self.sizes.inputs, *self._hidden, self.sizes.outputs)
+        idle = self.sizes.hidden - rank
+        lowest = idle if self.layers == 2 else 0
+        silent, opened = (
+            any_depth.inertia(widths, self.sizes.rank, rank, inversions, ties, units)
+            for units in (lowest, idle)
+        )
+        nullity = silent.zero + self._hidden[0] * self.idle_inputs
+        kind = self._kind(rank, silent.negative)
+        return CriticalClass(choice, loss, silent.negative, nullity, kind, opened.negative)
+
+    def _pairs(self, choice: Choice) -> tuple[int, int]:
+        """Pairs of a chosen and a larger, and of a chosen and an equal eigenvalue that is not chosen."""
         counts = list(zip(choice, self.spectrum.multiplicities, strict=True))
         inversions = sum(
             chosen * (size - left) for k, (chosen, _) in enumerate(counts) for left, size in counts[:k]
         )
-        ties = sum(chosen * (size - chosen) for chosen, size in counts)
-        rank = sum(choice)
-        index = formulas.negative(self.sizes, rank, inversions)
-        nullity = formulas.zero(self.sizes, rank, ties) + self.sizes.hidden * self.idle_inputs
-        kind: Kind = "strict saddle" if index else "global minimum"
-        return CriticalClass(choice, loss, index, nullity, kind)
+        return inversions, sum(chosen * (size - chosen) for chosen, size in counts)
+
+    def _kind(self, rank: int, index: int) -> Kind:
+        if index:
+            return "strict saddle"
+        return "global minimum" if rank == self.largest_rank else "saddle, not strict at all points"
 
     def nested(self) -> tuple[CriticalClass, ...]:
         """The classes of the best rank-r product, r = 0, ..., min(p, rho): the way from small weights."""
