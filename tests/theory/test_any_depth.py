@@ -25,7 +25,7 @@ CASES = {
 
 @cache
 def derivatives(widths, singular_values):
-    """Gradient and Hessian of |M - W_H ... W_1|^2 / 2 with M = diag(s), as functions of integers."""
+    """Gradient and Hessian of |M - W_H ... W_1|^2, twice the loss, with M = diag(s), as functions of integers."""
     target = zeros(widths[-1], widths[0])
     for k, value in enumerate(singular_values):
         target[k, k] = value
@@ -34,7 +34,7 @@ def derivatives(widths, singular_values):
     product = eye(widths[0])
     for columns, rows in pairwise(widths):
         product = Matrix(rows, columns, lambda *_: next(names)) * product
-    loss = sum(entry**2 for entry in target - product) / 2
+    loss = sum(entry**2 for entry in target - product)
     gradient = [loss.diff(variable) for variable in variables]
     second = [[entry.diff(variable) for variable in variables] for entry in gradient]
     return lambdify([variables], gradient, "math"), lambdify([variables], second, "math")
