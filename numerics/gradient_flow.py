@@ -8,18 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float, PyTree
+from jaxtyping import Bool, Float, Int, PyTree
 
 Solver = Literal["explicit", "implicit"]
 _SOLVERS = {"explicit": diffrax.Dopri8, "implicit": diffrax.Kvaerno5}
 
 
 class Flow(NamedTuple):
-    """Parameters along the flow, stacked at ``times``; infinite from where the solver gave up on."""
+    """Parameters along the flow, stacked at ``times``; infinite from where the solver gave up on.
+
+    ``steps`` counts the steps that the solver tried, the rejected ones among them.
+    """
 
     times: Float[Array, " times"]
     parameters: PyTree
     completed: Bool[Array, ""]
+    steps: Int[Array, ""]
 
 
 def gradient_flow(
@@ -38,6 +42,11 @@ def gradient_flow(
     ``explicit`` is Dormand-Prince 8(7), ``implicit`` (for stiff losses) Kvaerno 5(4). Whether the last
     time was reached is a value, not an exception, so that the flow may be mapped over seeds.
 
+    On a plateau of the loss both lengthen their steps. The explicit one stays bound to the largest curvature,
+    also where nothing moves along it; the implicit one is not, and crosses in few steps the plateaus of
+    networks of three layers and more, whose lengths grow like a power of 1 / |theta(0)|. Record those at
+    ``logarithmic_times``.
+
     Raises ValueError when the tolerance is beyond the floating-point type of the parameters.
     """
     finest = 10 * max(float(np.finfo(leaf.dtype).eps) for leaf in jax.tree.leaves(parameters))
@@ -54,14 +63,27 @@ def gradient_flow(
         y0=parameters,
         args=loss,
         saveat=diffrax.SaveAt(ts=times),
-        # Tolerances as arrays and the loss as an argument: a second call compiles nothing.
-        stepsize_controller=diffrax.PIDController(
-            rtol=jnp.asarray(relative_tolerance), atol=jnp.asarray(absolute_tolerance)
+        # Tolerances as arrays and the loss as an argument: a second call compiles nothing. Steps end at the
+        # times asked for: interpolation between steps is of lower order than the steps.
+        stepsize_controller=diffrax.ClipStepSizeController(
+            diffrax.PIDController(rtol=jnp.asarray(relative_tolerance), atol=jnp.asarray(absolute_tolerance)),
+            step_ts=times,
         ),
         max_steps=maximum_steps,
         throw=False,
     )
-    return Flow(times, solution.ys, jnp.asarray(solution.result == diffrax.RESULTS.successful))
+    completed = jnp.asarray(solution.result == diffrax.RESULTS.successful)
+    return Flow(times, solution.ys, completed, jnp.asarray(solution.stats["num_steps"]))
+
+
+def logarithmic_times(first: float, last: float, count: int) -> Float[np.ndarray, " times"]:
+    """0 and ``count`` times from ``first`` to ``last`` with a constant ratio: plateaus become equally wide.
+
+    Raises ValueError unless 0 < first < last and count >= 2.
+    """
+    if not (0 < first < last and count >= 2):
+        raise ValueError(f"first {first}, last {last}, count {count}; give 0 < first < last and count >= 2")
+    return np.concatenate([[0.0], np.geomspace(first, last, count)])
 
 
 def _velocity(_: Any, parameters: PyTree, loss: Callable[[Any], Array]) -> PyTree:

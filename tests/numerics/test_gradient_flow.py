@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from numerics.data import gaussian_teacher
-from numerics.gradient_flow import gradient_flow
+from numerics.gradient_flow import gradient_flow, logarithmic_times
+from numerics.linear_networks import loss as linear_loss
 from numerics.losses import empirical_loss
 from numerics.networks import Network, apply, identity, initialize
 
@@ -77,3 +78,33 @@ def test_giving_up_is_a_value():
 def test_a_tolerance_beyond_the_type_is_refused():
     with pytest.raises(ValueError, match="use float64"):
         gradient_flow(lambda theta: theta @ theta, jnp.ones(3, jnp.float32), TIMES.astype(jnp.float32))
+
+
+def test_a_deep_plateau_is_crossed_in_few_implicit_steps():
+    # Four layers of size a = 0.003: by da/dt = s a^3 the mode s = 2 waits for 1 / (2 s a^2) = 27,800
+    # units of time, the mode s = 1 twice as long. Euler's step is at most 2 / (4 s^(3/2) s) = 0.2.
+    target, size = jnp.diag(jnp.array([2.0, 1.0])), 0.003
+    times = jnp.asarray(logarithmic_times(1e4, 1e5, 32))
+
+    def loss(layers):
+        return linear_loss(layers, jnp.eye(2), target)
+
+    flow = gradient_flow(loss, (size * jnp.eye(2),) * 4, times, solver="implicit")
+    assert bool(flow.completed)
+    assert int(flow.steps) < 1e5 / 0.2 / 100
+    losses = jax.vmap(loss)(flow.parameters)
+    left = [float(times[int(jnp.argmax(losses < level))]) for level in (1.5, 0.25)]
+    # Times on the grid have the ratio 1.08; the power law leaves out the last part of the rise.
+    np.testing.assert_allclose(left, [1 / (4 * size**2), 1 / (2 * size**2)], rtol=0.09)
+
+
+def test_recorded_times_are_ends_of_steps():
+    # Interpolation between long steps would lose digits at times in between.
+    flow = gradient_flow(quadratic, START, TIMES, relative_tolerance=1e-11, absolute_tolerance=1e-13)
+    np.testing.assert_allclose(flow.parameters, EXACT, atol=1e-11)
+
+
+def test_logarithmic_times_have_a_constant_ratio():
+    assert logarithmic_times(1.0, 8.0, 4) == pytest.approx([0.0, 1.0, 2.0, 4.0, 8.0])
+    with pytest.raises(ValueError, match="give 0 < first < last"):
+        logarithmic_times(0.0, 1.0, 5)
