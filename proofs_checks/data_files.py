@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -18,8 +18,25 @@ LARGEST = 1e100  # squares and their sums must stay finite
 _HOW = "save it with numpy.save from a two-dimensional array of numbers"
 
 
+class Matrix(NamedTuple):
+    """A finite float64 matrix, and how it came.
+
+    rounding
+        Half a unit in the last place of the type it was stored in, relative to an entry: the uncertainty of a
+        rounded number. 0 for whole numbers that float64 holds.
+    """
+
+    values: Float[np.ndarray, "rows columns"]
+    rounding: float
+
+
 def read_matrix(source: str | PathLike[str] | np.ndarray, name: str) -> Float[np.ndarray, "rows columns"]:
-    """A finite float64 matrix from an npy file, or from an array.
+    """The values of ``read_data``."""
+    return read_data(source, name).values
+
+
+def read_data(source: str | PathLike[str] | np.ndarray, name: str) -> Matrix:
+    """A matrix from an npy file, or from an array.
 
     Raises InputError, one line, for a file that is missing or not npy, object arrays, types that are no real
     numbers, other than two dimensions, no entries, NaN, infinities and numbers whose squares overflow.
@@ -35,13 +52,24 @@ def read_matrix(source: str | PathLike[str] | np.ndarray, name: str) -> Float[np
     with np.errstate(over="ignore"):
         matrix = np.asarray(array, dtype=np.float64)
     _check_values(matrix, name)
-    return matrix
+    return Matrix(matrix, _rounding(array, matrix))
+
+
+def _rounding(array: np.ndarray, matrix: Float[np.ndarray, "rows columns"]) -> float:
+    double = float(np.finfo(np.float64).eps) / 2
+    if array.dtype.kind == "f":
+        return max(double, float(np.finfo(array.dtype).eps) / 2)
+    return double if array.dtype.itemsize == 8 and _magnitude(matrix) > 2**53 else 0.0
+
+
+def _magnitude(matrix: Float[np.ndarray, "rows columns"]) -> float:
+    return max(float(matrix.max()), -float(matrix.min()))
 
 
 def _check_values(matrix: Float[np.ndarray, "rows columns"], name: str) -> None:
-    usable = np.isfinite(matrix) & (np.abs(matrix) <= LARGEST)
-    if usable.all():
+    if _magnitude(matrix) <= LARGEST:  # false for NaN too, and no copy of large data is made
         return
+    usable = np.isfinite(matrix) & (np.abs(matrix) <= LARGEST)
     row, column = (int(index) for index in np.argwhere(~usable)[0])
     raise InputError(
         f"{name} has {int((~usable).sum())} entries that are NaN, infinite or above {LARGEST:g}, "

@@ -1,18 +1,18 @@
-"""The landscape of a user's data: all critical values of a two-layer linear network, and their kinds."""
+"""The landscape of a user's data: all critical values of a linear network of any depth, and their kinds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 
-from numerics.reduced_rank import ExplainedSpectrum, explained_spectrum, tied_groups
-from proofs_checks.data_files import read_matrix
+from proofs_checks.data_files import Matrix, read_data
+from proofs_checks.data_landscape import tables
+from proofs_checks.data_landscape.hypotheses import Hypothesis, hypotheses, remarks
+from proofs_checks.data_landscape.spectrum import DataSpectrum, data_spectrum
 from theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 LISTED_LOWEST = 20
 LISTED_HIGHEST = 5
 LARGEST_WIDTH = 10**6
+MOST_LAYERS = 1000
 
 Source = str | PathLike[str] | np.ndarray
 Widths = str | Sequence[int]
 
 CONVENTION = (
-    "L = |Y - X B^T A^T|^2 / 2: rows of X and Y are examples; the loss is summed over examples and outputs, "
-    "not averaged; nothing is centered, there are no biases"
+    "L = |Y - X W^T|^2 / 2, W = W_H ... W_1: rows of X and Y are examples; the loss is summed over examples "
+    "and outputs, not averaged; nothing is centered, there are no biases"
+)
+DEEP = (
+    "three layers or more: index and nullity are those of the points whose idle units are silent in every "
+    "layer. No point of a class has a smaller index; open idle units in the middle make it larger. Strict "
+    "saddles are strict at all points; classes that are not strict at all points have strict ones too"
 )
 
 
@@ -35,25 +41,28 @@ CONVENTION = (
 class Result:
     """The landscape of one data set, ready to print."""
 
-    widths: tuple[int, int, int]
+    widths: tuple[int, ...]
     examples: int
-    spectrum: ExplainedSpectrum
+    spectrum: DataSpectrum
     landscape: Landscape
     lowest: tuple[CriticalClass, ...]
     highest: tuple[CriticalClass, ...]
 
     @property
     def loss_error(self) -> float:
-        """A bound on the error of every loss: s_i times the error of s_i, summed, and |Y|^2 u N."""
-        values, unit = self.spectrum.singular_values, float(np.finfo(np.float64).eps)
-        return float(self.spectrum.error * (values.sum() + values.size * self.spectrum.error)) + (
-            unit * self.examples * self.spectrum.total
-        )
+        """A bound on the error of every loss, for the data as they are."""
+        return self.spectrum.loss_error
+
+    @property
+    def hypotheses(self) -> tuple[Hypothesis, ...]:
+        """The hypotheses of the theorem, whether they hold, and what changes if not."""
+        return hypotheses(self.spectrum, self.landscape, self.examples)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which hypotheses of the theorem fail for this data, and what changes."""
-        return tuple(_notes(self))
+        """What changes for this data, because a hypothesis fails or otherwise."""
+        failing = tuple(one.consequence for one in self.hypotheses if not one.holds)
+        return failing + remarks(self.spectrum)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -61,141 +70,161 @@ class Result:
             "widths": list(self.widths),
             "examples": self.examples,
             "convention": CONVENTION,
-            "eigenvalues": [float(value) for value in self.landscape.spectrum.values],
-            "multiplicities": list(self.landscape.spectrum.multiplicities),
+            "eigenvalues": [float(value) for value in self.spectrum.values],
+            "multiplicities": list(self.spectrum.multiplicities),
             "input_rank": self.spectrum.input_rank,
-            "rank": self.landscape.sizes.rank,
-            "total": self.spectrum.total / 2,
+            "rank": self.spectrum.rank,
+            "total": float(self.spectrum.total) / 2,
             "classes": self.landscape.count,
             "lowest": [self._class(one) for one in self.lowest],
             "highest": [self._class(one) for one in self.highest],
             "loss_error": self.loss_error,
-            "arithmetic": "float64",
+            "resolution": self.spectrum.resolution,
+            "arithmetic": self.spectrum.arithmetic,
+            "hypotheses": [one.to_dict() for one in self.hypotheses],
             "notes": list(self.notes),
         }
 
     def text(self) -> str:
         """A table for the terminal."""
-        inputs, hidden, outputs = self.widths
-        count = self.landscape.count
+        listed = tables.text(self._rows(self.lowest) + self._rows(self.highest))
+        split = 1 + len(self.lowest)
         lines = [
-            f"Critical points of a linear network {inputs}-{hidden}-{outputs} on {self.examples} examples",
+            f"Critical points of a linear network {self._shape()} on {self.examples} examples",
             CONVENTION,
             "",
-            *_table(self.lowest, self.examples),
+            *listed[:split],
         ]
         if self.highest:
-            left = count - len(self.lowest) - len(self.highest)
-            lines += [
-                f"... {left} classes between ..." if left else "...",
-                *_table(self.highest, self.examples)[1:],
+            lines += [self._between(), *listed[split:]]
+        return "\n".join([*lines, "", *self._foot()])
+
+    def latex(self) -> str:
+        """The table as a tabular, for a paper."""
+        body = tables.latex(self._rows(self.lowest))
+        if self.highest:
+            body += [r"\multicolumn{7}{c}{$\cdots$} \\", *tables.latex(self._rows(self.highest))]
+        return "\n".join(
+            [
+                f"% Linear network {self._shape()}, {self.examples} examples. {CONVENTION}.",
+                *(f"% {line}" for line in self._foot()),
+                rf"\begin{{tabular}}{{{'r' * 5}ll}}",
+                r"$L$ & $L / N$ & rank & index & nullity & kind & chosen \\ \hline",
+                *body,
+                r"\end{tabular}",
             ]
-        lines += [
-            "",
-            f"{count} classes of critical points (equal losses may coincide); losses to within "
-            f"{self.loss_error:.1e}, "
-            "float64",
-            *(f"note: {note}" for note in self.notes),
+        )
+
+    def _rows(self, classes: Sequence[CriticalClass]) -> list[list[str]]:
+        return tables.rows(self.landscape, classes, self.examples, self.loss_error)
+
+    def _shape(self) -> str:
+        return "-".join(map(str, self.widths))
+
+    def _between(self) -> str:
+        left = self.landscape.count - len(self.lowest) - len(self.highest)
+        return f"... {left} classes between ..." if left else "..."
+
+    def _foot(self) -> list[str]:
+        held = [one.name for one in self.hypotheses if one.holds]
+        lines = [
+            f"{self.landscape.count} classes of critical points (equal losses may coincide)",
+            f"arithmetic: {self.spectrum.arithmetic}; losses to within {self.loss_error:.1e}",
         ]
-        return "\n".join(lines)
+        if self.spectrum.resolution:
+            lines.append(
+                f"roots of eigenvalues are told apart from {2 * self.spectrum.resolution:.1e} on: rounding "
+                "of the data, or the uncertainty given, and of the computation"
+            )
+        lines += [f"holds: {'; '.join(held)}"] * bool(held)
+        lines += [DEEP] * (self.landscape.layers > 2)
+        return [*lines, *(f"note: {note}" for note in self.notes)]
 
     def _class(self, one: CriticalClass) -> dict[str, Any]:
         return {
-            "chosen": _chosen(one),
+            "chosen": tables.chosen(self.landscape, one),
             "rank": one.rank,
             "loss": float(one.loss),
             "mean_loss": float(one.loss) / self.examples,
             "kind": one.kind,
             "index": one.index,
+            "open_index": one.open_index,
             "nullity": one.nullity,
         }
 
 
-def run(inputs: Source, targets: Source, widths: Widths, lowest: int = LISTED_LOWEST) -> Result:
-    """The landscape of |Y - A B X|^2 / 2 for X (N, n_in) and Y (N, n_out), paths of npy files or arrays.
+def run(
+    inputs: Source,
+    targets: Source,
+    widths: Widths,
+    lowest: int = LISTED_LOWEST,
+    uncertainty: str | Sequence[float] | None = None,
+) -> Result:
+    """The landscape of |Y - X W^T|^2 / 2 for X (N, d_0) and Y (N, d_H), paths of npy files or arrays.
 
-    ``widths`` are input, hidden and output width; ``lowest`` classes are listed, and a few of the highest.
+    ``widths`` are (d_0, ..., d_H), with one hidden width at least; ``lowest`` classes are listed, and a few
+    of the highest. ``uncertainty`` is "DX,DY" or two numbers: how far off entries of X and of Y may be;
+    without it they are as good as their rounding.
     Raises InputError for bad files, bad values, and shapes that do not fit each other or the widths.
     """
-    x, y = read_matrix(inputs, "X"), read_matrix(targets, "Y")
+    x, y = read_data(inputs, "X"), read_data(targets, "Y")
     # SymPy is imported only now: unusable files are refused at once.
-    from theory.parameters import positive_integers
-
-    sizes = positive_integers(3, LARGEST_WIDTH)(widths)
-    _check_shapes(x, y, sizes)
-    spectrum = explained_spectrum(x, y)
-    landscape = _landscape(spectrum, sizes)
+    sizes = read_widths(widths)
+    check_shapes(x, y, sizes)
+    spectrum = data_spectrum(x, y, read_uncertainty(uncertainty))
+    landscape = landscape_of(spectrum, sizes)
     best = landscape.lowest(lowest)
     worst = landscape.highest(min(LISTED_HIGHEST, landscape.count - len(best)))
-    return Result(sizes, len(x), spectrum, landscape, best, worst[::-1])
+    return Result(sizes, len(x.values), spectrum, landscape, best, worst[::-1])
 
 
-def _check_shapes(x: Float[np.ndarray, "N d"], y: Float[np.ndarray, "N k"], widths: Sequence[int]) -> None:
-    if len(x) != len(y):
-        raise InputError(f"X has {len(x)} rows and Y has {len(y)}: rows are examples, so they must be equal")
-    for name, matrix, width in (("X", x, widths[0]), ("Y", y, widths[2])):
+def read_widths(widths: Widths) -> tuple[int, ...]:
+    """(d_0, ..., d_H) with H >= 2. Raises InputError."""
+    from theory.parameters import positive_integers
+
+    sizes = positive_integers(None, LARGEST_WIDTH)(widths)
+    if not 3 <= len(sizes) <= MOST_LAYERS:
+        raise InputError(
+            f"{len(sizes)} widths: give inputs, one hidden width or more, and outputs, for example 64,10,10"
+        )
+    return sizes
+
+
+def read_uncertainty(given: str | Sequence[float] | None) -> tuple[float, float] | None:
+    """Two numbers >= 0. Raises InputError."""
+    from theory.parameters import as_rational
+
+    if given is None:
+        return None
+    parts = given.split(",") if isinstance(given, str) else list(given)
+    if len(parts) != 2:
+        raise InputError(f"an uncertainty of {len(parts)} numbers: give two, DX,DY, for example 0.01,0")
+    first, second = (float(as_rational(part)) for part in parts)
+    if min(first, second) < 0:
+        raise InputError(f"the uncertainty {min(first, second):g} is negative: give numbers >= 0")
+    return first, second
+
+
+def check_shapes(x: Matrix, y: Matrix, widths: Sequence[int]) -> None:
+    """Raise InputError for data that do not fit each other or the widths."""
+    rows = len(x.values), len(y.values)
+    if rows[0] != rows[1]:
+        raise InputError(
+            f"X has {rows[0]} rows and Y has {rows[1]}: rows are examples, so they must be equal"
+        )
+    for name, matrix, width in (("X", x.values, widths[0]), ("Y", y.values, widths[-1])):
         if matrix.shape[1] != width:
             place = "input" if name == "X" else "output"
             hint = " (is it transposed? examples are rows)" if matrix.shape[0] == width else ""
             raise InputError(f"{name} has {matrix.shape[1]} columns and the {place} width is {width}{hint}")
 
 
-def _landscape(found: ExplainedSpectrum, widths: Sequence[int]) -> Landscape:
-    """Eigenvalues that the error cannot tell apart become one group with their mean; those near 0 are 0."""
+def landscape_of(found: DataSpectrum, widths: Sequence[int]) -> Landscape:
+    """The classes of a linear network of these widths."""
     from theory.linear_landscape.classes import Landscape, Spectrum
     from theory.linear_landscape.formulas import Sizes
 
-    values = found.singular_values[found.singular_values > found.error]
-    groups = tied_groups(values, found.error)
-    starts = np.concatenate([[0], np.cumsum(groups)])
-    squares = tuple(float(np.mean(values[a:b] ** 2)) for a, b in pairwise(starts))
-    sizes = Sizes(widths[2], found.input_rank, widths[1], int(values.size))
-    spectrum = Spectrum(squares, tuple(int(size) for size in groups), found.total)
-    return Landscape(sizes, spectrum, widths[0] - found.input_rank)
-
-
-def _notes(result: Result) -> list[str]:
-    sizes, spectrum = result.landscape.sizes, result.landscape.spectrum
-    idle, notes = result.landscape.idle_inputs, []
-    if idle:
-        notes.append(
-            f"the inputs have rank {sizes.inputs} of {sizes.inputs + idle}: B is free in {idle} "
-            f"input directions, "
-            f"which adds {idle * sizes.hidden} to every nullity; losses and indices stay"
-        )
-    for position, size in enumerate(spectrum.multiplicities):
-        if size > 1:
-            notes.append(
-                f"eigenvalue {position + 1} is tied {size}-fold within the error: its eigenvectors "
-                f"are not unique, "
-                "critical points form continua; losses and indices stay, nullities grow"
-            )
-    if sizes.rank < min(sizes.outputs, sizes.inputs):
-        notes.append(
-            f"Sigma_YX has rank {sizes.rank} only: there are further critical points with the "
-            f"same losses and "
-            "indices and smaller nullity (V or columns of A in the kernels)"
-        )
-    return notes
-
-
-def _chosen(one: CriticalClass) -> list[int]:
-    """Groups of eigenvalues, from 1, each as often as it is chosen."""
-    return [group + 1 for group, count in enumerate(one.choice) for _ in range(count)]
-
-
-def _table(classes: Sequence[CriticalClass], examples: int) -> list[str]:
-    columns = ("loss", "per example", "rank", "index", "nullity", "kind")
-    head = "{:>16} {:>14} {:>5} {:>7} {:>8}  {:<15} eigenvalues chosen".format(*columns)
-    rows = [
-        f"{float(one.loss):16.10g} {float(one.loss) / examples:14.8g} {one.rank:5d} "
-        f"{one.index:7d} {one.nullity:8d}  "
-        f"{one.kind:<15} {_shortened(_chosen(one))}"
-        for one in classes
-    ]
-    return [head, *rows]
-
-
-def _shortened(chosen: list[int]) -> str:
-    shown = ", ".join(map(str, chosen[:12])) or "none"
-    return shown if len(chosen) <= 12 else f"{shown}, ... ({len(chosen)} in all)"
+    hidden = tuple(widths[1:-1])
+    sizes = Sizes(widths[-1], found.input_rank, min(hidden), found.rank)
+    spectrum = Spectrum(found.values, found.multiplicities, found.total)
+    return Landscape(sizes, spectrum, widths[0] - found.input_rank, hidden if len(hidden) > 1 else None)

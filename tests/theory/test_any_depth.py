@@ -25,7 +25,7 @@ CASES = {
 
 @cache
 def derivatives(widths, singular_values):
-    """Gradient and Hessian of |M - W_H ... W_1|^2, twice the loss, with M = diag(s), as functions of integers."""
+    """Gradient and Hessian of |M - W_H ... W_1|^2, twice the loss, M = diag(s): functions of integers."""
     target = zeros(widths[-1], widths[0])
     for k, value in enumerate(singular_values):
         target[k, k] = value

@@ -148,6 +148,11 @@ class Landscape:
         return 1 + len(self._hidden)
 
     @property
+    def first_hidden(self) -> int:
+        """d_1."""
+        return self._hidden[0]
+
+    @property
     def _hidden(self) -> tuple[int, ...]:
         return self.hidden_widths or (self.sizes.hidden,)
 
@@ -163,7 +168,7 @@ class Landscape:
             any_depth.inertia(widths, self.sizes.rank, rank, inversions, ties, units)
             for units in (lowest, idle)
         )
-        nullity = silent.zero + self._hidden[0] * self.idle_inputs
+        nullity = silent.zero + self.first_hidden * self.idle_inputs
         kind = self._kind(rank, silent.negative)
         return CriticalClass(choice, loss, silent.negative, nullity, kind, opened.negative)
 
