@@ -49,6 +49,18 @@ def orthogonal(random: Random, size: int) -> DomainMatrix:
     return (unit - skew) * (unit + skew).inv()
 
 
+def unimodular(random: Random, size: int) -> DomainMatrix:
+    """An invertible matrix of small integers, and so is its inverse: products with it stay short."""
+    lower, upper = ([[_corner(random, i, j) for j in range(size)] for i in range(size)] for _ in range(2))
+    return _matrix(lower, size, size) * _matrix(upper, size, size).transpose()
+
+
+def integers(random: Random, rows: int, columns: int) -> DomainMatrix:
+    """A rows x columns matrix of -1, 0 and 1."""
+    entries = [[QQ(random.randint(-1, 1)) for _ in range(columns)] for _ in range(rows)]
+    return _matrix(entries, rows, columns)
+
+
 def diagonal(values: Sequence[object], rows: int, columns: int) -> DomainMatrix:
     """The rows x columns matrix with ``values`` on its diagonal and zeros elsewhere."""
     padded = [*values, *([0] * (min(rows, columns) - len(values)))]
@@ -120,6 +132,11 @@ def inertia(matrix: DomainMatrix) -> Inertia:
     zero = next(k for k, sign in enumerate(reversed(signs)) if sign)
     positive = _sign_changes(signs)
     return Inertia(size - zero - positive, zero, positive)
+
+
+def _corner(random: Random, row: int, column: int) -> object:
+    """Of a lower triangular matrix with ones on its diagonal."""
+    return QQ(random.randint(-1, 1) if row > column else int(row == column))
 
 
 def _sign_changes(signs: Sequence[int]) -> int:
