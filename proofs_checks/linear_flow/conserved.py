@@ -32,6 +32,7 @@ from theory.linear_flow.balance import (
 )
 from theory.linear_flow.chain import decay, eta
 
+HALVINGS = 3
 TIME_STEPS = 32  # of the largest step size; the smallest has eight times as many
 TOLERANCE = 1e-12  # relative, of the flow's solver
 EVALUATIONS = 12  # of the velocity in a step of DOP853
@@ -59,23 +60,32 @@ def drift_residual(seed: int, *, widths: Sequence[int], form: Expr = DRIFTED, **
     return float(np.abs(D[-1] - evaluated(form, letters)).max() / budget)
 
 
-def drift_orders(
-    seed: int, *, widths: Sequence[int], form: Expr = LEADING, **setting: Any
-) -> tuple[float, ...]:
-    """Orders in the step size at which the drift, over the step size, tends to what the form predicts.
+def drift_limit(seed: int, *, widths: Sequence[int], form: Expr = LEADING, **setting: Any) -> float:
+    """Drift over the step size, extrapolated to none, minus the form over the step size, relative.
 
-    log2 of the ratios of the errors at a half, a quarter and an eighth of the step size, at one time.
+    Powers of the step size are removed one by one from the drifts at one time with the step size, a half, a
+    quarter and an eighth of it (Romberg's scheme). The largest entry is relative to the largest integral of
+    |G_{h+1}^T G_{h+1}| + |G_h G_h^T|, which does not cancel.
     """
     given = _setting(widths, setting)
-    limit = flow(seed, tuple(widths), given).integral
-    errors = []
-    for halvings in range(1, 4):
+    limit = flow(seed, tuple(widths), given)
+    rates, scale = [], 0.0
+    for halvings in range(HALVINGS + 1):
         finer = given._replace(step_size=given.step_size / 2**halvings)
-        D = training.differences(training.record(seed, tuple(widths), finer).layers)
-        drift = D[TIME_STEPS * 2**halvings] - D[0]
-        error = drift - evaluated(form, {integral: limit, eta: finer.step_size})
-        errors.append(np.linalg.norm(error) / finer.step_size)
-    return tuple(float(np.log2(coarse / fine)) for coarse, fine in pairwise(errors))
+        found, steps = training.record(seed, tuple(widths), finer), TIME_STEPS * 2**halvings
+        D, moments = training.differences(found.layers), training.second_moments(found.slopes)
+        predicted = evaluated(form, {integral: limit.integral, eta: finer.step_size})
+        rates.append((D[steps] - D[0] - predicted) / finer.step_size)
+        scale = finer.step_size * float(sum(np.abs(one[:steps]).sum(axis=0).max() for one in moments))
+    return float(np.abs(extrapolated(rates)).max() / scale)
+
+
+def extrapolated(values: Sequence[Entries]) -> Entries:
+    """The limit of c_0 + c_1 h + c_2 h^2 + ... from its values at h, h / 2, h / 4, ..."""
+    for power in range(1, len(values)):
+        factor = 2.0**power
+        values = [(factor * fine - coarse) / (factor - 1) for coarse, fine in pairwise(values)]
+    return values[0]
 
 
 def flow_residual(seed: int, *, widths: Sequence[int], form: Expr = FLOWED, **setting: Any) -> float:
@@ -134,7 +144,7 @@ def _slopes(layers: Sequence[Entries], data: Any, logistic: bool) -> tuple[Any, 
         return linear_networks.gradients(layers, inputs, targets)
     signs = np.sign(targets)
     outputs = inputs @ linear_networks.product(layers).T
-    slopes = -training.LOGISTIC_WEIGHT * signs * expit(-signs * outputs)
+    slopes = -signs * expit(-signs * outputs) * targets.size**-0.5
     return linear_networks.layer_gradients(layers, slopes.T @ inputs)
 
 

@@ -24,7 +24,7 @@ from numerics.training import Diagnostics, Loss, State, train
 EXAMPLES = 16
 STEPS = 257  # 256 and the record after them
 SECOND_DECAY = 0.9  # of the mean square in an adaptive rule
-LOGISTIC_WEIGHT = EXAMPLES**-0.5  # its gradient is then of the size of that of the squared loss
+SAFE = 1e-8  # added to its root
 UNIT = float(np.finfo(np.float64).eps) / 2
 
 Matrix = Float[np.ndarray, "rows columns"]
@@ -78,7 +78,7 @@ class Rule:
         )
         means = (1 - momentum) / (1 - momentum**count), 1 / (1 - SECOND_DECAY**count)
         after = [
-            self._moved(layer, decay, m, means[0] * m / jnp.sqrt(means[1] * v + UNIT))
+            self._moved(layer, decay, m, means[0] * m / (jnp.sqrt(means[1] * v) + SAFE))
             for layer, decay, m, v in zip(state.parameters, self.setting.decay, first, second, strict=True)
         ]
         norm = jnp.sqrt(sum(jnp.sum(slope**2) for slope in slopes))
@@ -100,15 +100,20 @@ def record(seed: int, widths: tuple[int, ...], setting: Setting) -> Record:
 
 
 def problem(random: np.random.Generator, widths: Sequence[int]) -> tuple[Layers, tuple[Matrix, Matrix]]:
-    """Gaussian layers of largest singular value near 1, and a noisy linear teacher; rows are examples.
+    """Random layers, inputs and a noisy linear teacher, all of known size; rows are examples.
 
-    The inputs have second moments near 1, so that one step size suits every shape and depth.
+    The largest singular value of a layer is uniform between 1/2 and 1, that of teacher, noise and inputs is
+    1: one step size suits every shape and depth.
     """
-    layers = tuple(random.normal(size=(b, a)) / (a**0.5 + b**0.5) for a, b in pairwise(widths))
-    inputs = random.normal(size=(EXAMPLES, widths[0])) / np.sqrt(EXAMPLES)
-    teacher = random.normal(size=(widths[0], widths[-1])) / np.sqrt(widths[0])
-    noise = random.normal(size=(EXAMPLES, widths[-1])) / np.sqrt(EXAMPLES)
-    return layers, (inputs, inputs @ teacher + noise)
+    layers = tuple(random.uniform(0.5, 1) * _normalized(random, b, a) for a, b in pairwise(widths))
+    inputs = _normalized(random, EXAMPLES, widths[0])
+    teacher = _normalized(random, widths[0], widths[-1])
+    return layers, (inputs, inputs @ teacher + _normalized(random, EXAMPLES, widths[-1]))
+
+
+def _normalized(random: np.random.Generator, rows: int, columns: int) -> Matrix:
+    drawn = random.normal(size=(rows, columns))
+    return drawn / np.linalg.norm(drawn, ord=2)
 
 
 @lru_cache
@@ -126,7 +131,11 @@ def _program(widths: tuple[int, ...]) -> Any:
 
 
 def _loss(layers: Sequence[Array], data: Data, setting: Setting) -> Array:
-    """Squared or logistic loss of the network, whose hidden units are linear unless ``curved``."""
+    """Squared or logistic loss of the network, whose hidden units are linear unless ``curved``.
+
+    The logistic loss is divided by the root of the number of its terms: its slope in the outputs has norm at
+    most 1.
+    """
     signal = data.inputs
     for layer in layers[:-1]:
         signal = linear_networks.multiply(signal, layer.T)
@@ -134,7 +143,7 @@ def _loss(layers: Sequence[Array], data: Data, setting: Setting) -> Array:
     outputs = linear_networks.multiply(signal, layers[-1].T)
     squared = jnp.sum((data.targets - outputs) ** 2) / 2
     logistic = jnp.sum(jax.nn.softplus(-jnp.sign(data.targets) * outputs))
-    return squared + setting.logistic * (LOGISTIC_WEIGHT * logistic - squared)
+    return squared + setting.logistic * (logistic * data.targets.size**-0.5 - squared)
 
 
 def rounding(found: Record, setting: Setting) -> Float[np.ndarray, " steps"]:
@@ -146,8 +155,7 @@ def rounding(found: Record, setting: Setting) -> Float[np.ndarray, " steps"]:
     norms = [np.sqrt(np.sum(stack**2, axis=(1, 2))) for stack in found.layers]
     inputs, targets = (float(np.linalg.norm(matrix)) for matrix in found.data)
     through = np.prod(norms, axis=0)
-    # The slope of the logistic loss is at most 1 for each output.
-    residual = through * inputs + targets + np.sqrt(found.data.targets.size)
+    residual = through * inputs + targets + 1  # the last for the logistic loss
     slopes = sum((residual * inputs) * through / norm for norm in norms)
     squares = sum(norm**2 for norm in norms)
     sizes = sum(stack.shape[2] for stack in found.layers) + found.layers[-1].shape[1] + EXAMPLES

@@ -8,13 +8,17 @@ from theory.derivation import Derivation, Row
 from theory.errors import InputError
 from theory.linear_flow.balance import Balance
 from theory.linear_flow.chain import Chain, decay, equation, eta
-from theory.parameters import Parameter, positive_integers
+from theory.parameters import Parameter, as_rational, positive_integers
 from theory.proving.identity import Identity
 from theory.statement import Hypothesis, Source, Statement
 
 DEEPEST = 6  # layers: the words of the last steps grow with the depth
 LARGEST_WIDTH = 32
 DEFAULT_WIDTHS = (4, 3, 5, 2)
+# Measured networks start near singular values 1, where descent is stable up to several times as much.
+LARGEST_STEP = Rational(1, 10)
+LARGEST_DECAY = Rational(1)
+DEFAULT_STEP, DEFAULT_DECAY = Rational(1, 20), Rational(1, 10)
 
 ARORA_COHEN_HAZAN = Source(
     "S. Arora, N. Cohen and E. Hazan",
@@ -38,16 +42,39 @@ def layer_widths(value: object) -> tuple[int, ...]:
     return found
 
 
+def step_size(value: object) -> Rational:
+    """Read a step size above 0, at most LARGEST_STEP; raises InputError on others."""
+    number = as_rational(value)
+    if not 0 < number <= LARGEST_STEP:
+        raise InputError(f"{number} is not allowed: give a number above 0, at most {LARGEST_STEP}")
+    return number
+
+
+def weight_decay(value: object) -> Rational:
+    """Read a decay from 0 to LARGEST_DECAY; raises InputError on others."""
+    number = as_rational(value)
+    if not 0 <= number <= LARGEST_DECAY:
+        raise InputError(f"{number} is not allowed: give a number from 0 to {LARGEST_DECAY}")
+    return number
+
+
 PARAMETERS = (
     Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, layer_widths),
+    Parameter("step_size", "of the descent that is measured", DEFAULT_STEP, step_size),
+    Parameter("weight_decay", "lambda in what is measured", DEFAULT_DECAY, weight_decay),
 )
 
 
-def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Statement:
+def statement(
+    widths: tuple[int, ...] = DEFAULT_WIDTHS,
+    step_size: Rational = DEFAULT_STEP,
+    weight_decay: Rational = DEFAULT_DECAY,
+) -> Statement:
     """D_h = W_{h+1}^T W_{h+1} - W_h W_h^T under flow and under descent with weight decay lambda.
 
     The conclusion has the derivative of tr(K^T D_h) along the flow for every K, and D_h after one step of
-    descent. The loss is any differentiable function of the product; nothing is averaged over examples.
+    descent, whatever the step size and the decay: the given ones are those of the instance. The loss is any
+    differentiable function of the product; nothing is averaged over examples.
     """
     balance = Balance(Chain(len(widths) - 1))
     return Statement(
@@ -71,15 +98,19 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Statement:
         conclusion=And(*balance.flowing, *balance.descended),
         regime="exact",
         sources=(ARORA_COHEN_HAZAN, DU_HU_LEE),
-        instance={eta: Rational(1, 20), decay: Rational(1, 10)},
+        instance={eta: step_size, decay: weight_decay},
     )
 
 
-def derivation(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Derivation:
+def derivation(
+    widths: tuple[int, ...] = DEFAULT_WIDTHS,
+    step_size: Rational = DEFAULT_STEP,
+    weight_decay: Rational = DEFAULT_DECAY,
+) -> Derivation:
     """From the gradient at the product to flow, descent and drift, for every size at this depth."""
     balance = Balance(Chain(len(widths) - 1))
     return Derivation(
-        statement(widths),
+        statement(widths, step_size, weight_decay),
         (
             *balance.gradient_rows(),
             *balance.balance_rows(),
