@@ -21,7 +21,7 @@ CLEAR = 10.0  # a number within this factor of its threshold is a doubtful decis
 
 _UNIT = float(np.finfo(np.float64).eps) / 2
 
-Matrix = Float[np.ndarray, "rows columns"]
+Matrix = Float[np.ndarray, "_ _"]
 
 
 class PathRanks(NamedTuple):

@@ -12,7 +12,7 @@ from numerics.path_ranks import PathRanks, path_ranks
 from theory.linear_landscape import paths
 from theory.linear_landscape.formulas import Inertia
 
-Matrix = Float[ndarray, "rows columns"]
+Matrix = Float[ndarray, "_ _"]
 
 
 class LinearInertia(NamedTuple):
