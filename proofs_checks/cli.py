@@ -305,19 +305,36 @@ def kernel(
 @app.command("critical-points", epilog="Example: provenet critical-points --data X.npy Y.npy --widths 10,3,4")
 def critical_points(
     data: Annotated[tuple[Path, Path], typer.Option(metavar="X.npy Y.npy", help="Examples in rows.")],
-    widths: Annotated[str, typer.Option(metavar="IN,HIDDEN,OUT", help="Widths of the linear network.")],
+    widths: Annotated[
+        str, typer.Option(metavar="IN,HIDDEN,...,OUT", help="Widths of the linear network, of any depth.")
+    ],
+    network: Annotated[
+        Path | None,
+        typer.Option("-n", "--network", metavar="W.npz", help="A trained network, arrays W_1, ..., W_H."),
+    ] = None,
+    lowest: Annotated[int, typer.Option(min=1, max=10_000, help="How many classes to list.")] = 20,
+    uncertainty: Annotated[
+        str | None, typer.Option(metavar="DX,DY", help="How far off the entries of X and of Y may be.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="text|latex|json", help="How to print it.")] = (
+        "text"
+    ),
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Map the landscape of your data.
 
-    All critical values of a two-layer linear network with squared loss, and their kinds.
+    All critical values of a linear network with squared loss, their kinds, and what of the theory holds for
+    these data; with --network, which critical point the network is near and how it leaves.
     """
-    require_folder(output)
+    format_ = "json" if as_json else format_
+    screening.format_of(format_, output)
     screening.constants("--widths", widths)
+    if uncertainty is not None:
+        screening.constants("--uncertainty", uncertainty)
     from proofs_checks.commands.critical_points import run
 
-    _print(run(data[0], data[1], widths), "json" if as_json else "text", output)
+    _print(run(data[0], data[1], widths, lowest, uncertainty, network), format_, output)
 
 
 @app.command(

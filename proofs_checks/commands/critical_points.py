@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from proofs_checks.data_files import Matrix, read_data
+from proofs_checks.data_files import Matrix, read_data, read_layers
 from proofs_checks.data_landscape import tables
 from proofs_checks.data_landscape.hypotheses import Hypothesis, hypotheses, remarks
 from proofs_checks.data_landscape.spectrum import DataSpectrum, data_spectrum
 from theory.errors import InputError
 
 if TYPE_CHECKING:
+    from proofs_checks.data_landscape.network import Location
     from theory.linear_landscape.classes import CriticalClass, Landscape
 
 LISTED_LOWEST = 20
@@ -47,6 +48,7 @@ class Result:
     landscape: Landscape
     lowest: tuple[CriticalClass, ...]
     highest: tuple[CriticalClass, ...]
+    network: Location | None = None
 
     @property
     def loss_error(self) -> float:
@@ -66,6 +68,7 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
+        located = {} if self.network is None else {"network": self.network.to_dict()}
         return {
             "widths": list(self.widths),
             "examples": self.examples,
@@ -83,6 +86,7 @@ class Result:
             "arithmetic": self.spectrum.arithmetic,
             "hypotheses": [one.to_dict() for one in self.hypotheses],
             "notes": list(self.notes),
+            **located,
         }
 
     def text(self) -> str:
@@ -97,7 +101,8 @@ class Result:
         ]
         if self.highest:
             lines += [self._between(), *listed[split:]]
-        return "\n".join([*lines, "", *self._foot()])
+        located = [] if self.network is None else ["", *self.network.lines()]
+        return "\n".join([*lines, "", *self._foot(), *located])
 
     def latex(self) -> str:
         """The table as a tabular, for a paper."""
@@ -159,23 +164,32 @@ def run(
     widths: Widths,
     lowest: int = LISTED_LOWEST,
     uncertainty: str | Sequence[float] | None = None,
+    network: str | PathLike[str] | Sequence[np.ndarray] | None = None,
 ) -> Result:
     """The landscape of |Y - X W^T|^2 / 2 for X (N, d_0) and Y (N, d_H), paths of npy files or arrays.
 
     ``widths`` are (d_0, ..., d_H), with one hidden width at least; ``lowest`` classes are listed, and a few
     of the highest. ``uncertainty`` is "DX,DY" or two numbers: how far off entries of X and of Y may be;
-    without it they are as good as their rounding.
+    without it they are as good as their rounding. ``network`` is an npz file with W_1, ..., W_H, or these
+    arrays, W_h of shape (d_h, d_{h-1}): the result then says which critical point it is near.
+
     Raises InputError for bad files, bad values, and shapes that do not fit each other or the widths.
     """
     x, y = read_data(inputs, "X"), read_data(targets, "Y")
     # SymPy is imported only now: unusable files are refused at once.
     sizes = read_widths(widths)
     check_shapes(x, y, sizes)
+    layers = None if network is None else read_layers(network, sizes)
     spectrum = data_spectrum(x, y, read_uncertainty(uncertainty))
     landscape = landscape_of(spectrum, sizes)
     best = landscape.lowest(lowest)
     worst = landscape.highest(min(LISTED_HIGHEST, landscape.count - len(best)))
-    return Result(sizes, len(x.values), spectrum, landscape, best, worst[::-1])
+    located = None
+    if layers is not None:
+        from proofs_checks.data_landscape.network import locate
+
+        located = locate(layers, x.values, y.values, spectrum, landscape)
+    return Result(sizes, len(x.values), spectrum, landscape, best, worst[::-1], located)
 
 
 def read_widths(widths: Widths) -> tuple[int, ...]:
