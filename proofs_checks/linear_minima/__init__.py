@@ -1,0 +1,1 @@
+"""Minima of linear networks on trial."""

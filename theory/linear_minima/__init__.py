@@ -1,0 +1,1 @@
+"""Minima of linear networks: decayed weights, and losses other than the squared one."""
