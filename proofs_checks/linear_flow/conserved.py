@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy.integrate import solve_ivp
-from scipy.special import expit
-from sympy import Expr, Symbol
+from sympy import Expr
 
 from numerics import linear_networks
 from proofs_checks.linear_flow import training
+from proofs_checks.linear_flow.common import Entries, evaluated, extrapolated, setting_of
 from proofs_checks.linear_flow.training import Setting
-from proofs_checks.lowering.expressions import joint_evaluator
 from theory.linear_flow.balance import (
     DRIFTED,
     FLOWED,
@@ -37,12 +36,10 @@ TIME_STEPS = 32  # of the largest step size; the smallest has eight times as man
 TOLERANCE = 1e-12  # relative, of the flow's solver
 EVALUATIONS = 12  # of the velocity in a step of DOP853
 
-Entries = Float[np.ndarray, "..."]
-
 
 def step_residual(seed: int, *, widths: Sequence[int], form: Expr = STEPPED, **setting: Any) -> float:
     """D_h after each step minus the form, the largest over steps and entries, in units of rounding."""
-    given = _setting(widths, setting)
+    given = setting_of(widths, setting)
     found = training.record(seed, tuple(widths), given)
     D, (P, Q) = training.differences(found.layers), training.second_moments(found.slopes)
     letters = {entry: D[:-1], upper: P[:-1], lower: Q[:-1], eta: given.step_size, decay: given.decay[0]}
@@ -52,7 +49,7 @@ def step_residual(seed: int, *, widths: Sequence[int], form: Expr = STEPPED, **s
 
 def drift_residual(seed: int, *, widths: Sequence[int], form: Expr = DRIFTED, **setting: Any) -> float:
     """D_h after all steps without decay minus the form, likewise."""
-    given = _setting(widths, setting)
+    given = setting_of(widths, setting)
     found = training.record(seed, tuple(widths), given)
     D, G = training.differences(found.layers), training.differences(found.slopes)
     letters = {start: D[0], total: G[:-1].sum(axis=0), eta: given.step_size}
@@ -67,7 +64,7 @@ def drift_limit(seed: int, *, widths: Sequence[int], form: Expr = LEADING, **set
     quarter and an eighth of it (Romberg's scheme). The largest entry is relative to the largest integral of
     |G_{h+1}^T G_{h+1}| + |G_h G_h^T|, which does not cancel.
     """
-    given = _setting(widths, setting)
+    given = setting_of(widths, setting)
     limit = flow(seed, tuple(widths), given)
     rates, scale = [], 0.0
     for halvings in range(HALVINGS + 1):
@@ -80,17 +77,9 @@ def drift_limit(seed: int, *, widths: Sequence[int], form: Expr = LEADING, **set
     return float(np.abs(extrapolated(rates)).max() / scale)
 
 
-def extrapolated(values: Sequence[Entries]) -> Entries:
-    """The limit of c_0 + c_1 h + c_2 h^2 + ... from its values at h, h / 2, h / 4, ..."""
-    for power in range(1, len(values)):
-        factor = 2.0**power
-        values = [(factor * fine - coarse) / (factor - 1) for coarse, fine in pairwise(values)]
-    return values[0]
-
-
 def flow_residual(seed: int, *, widths: Sequence[int], form: Expr = FLOWED, **setting: Any) -> float:
     """D_h along the flow minus the form, the largest over times and entries, in units of the solver's."""
-    given = _setting(widths, setting)
+    given = setting_of(widths, setting)
     found = flow(seed, tuple(widths), given)
     letters = {start: found.differences[0], decay: given.decay[0], t: found.times[:, None]}
     return float(np.abs(found.differences - evaluated(form, letters)).max() / found.budget)
@@ -139,28 +128,10 @@ def flow(seed: int, widths: tuple[int, ...], given: Setting) -> Flow:
 
 
 def _slopes(layers: Sequence[Entries], data: Any, logistic: bool) -> tuple[Any, ...]:
-    inputs, targets = data
-    if not logistic:
-        return linear_networks.gradients(layers, inputs, targets)
-    signs = np.sign(targets)
-    outputs = inputs @ linear_networks.product(layers).T
-    slopes = -signs * expit(-signs * outputs) * targets.size**-0.5
-    return linear_networks.layer_gradients(layers, slopes.T @ inputs)
+    gradient = training.product_gradient(linear_networks.product(layers), data, logistic)
+    return linear_networks.layer_gradients(layers, gradient)
 
 
 def _between(matrices: Sequence[Entries]) -> Entries:
     found = [high.T @ high - low @ low.T for low, high in pairwise(matrices)]
     return np.concatenate([one.ravel() for one in found])
-
-
-def _setting(widths: Sequence[int], given: dict[str, Any]) -> Setting:
-    """The setting with one decay for each layer; a single number stands for all of them."""
-    shrink = given.get("decay", 0.0)
-    each = tuple(shrink) if isinstance(shrink, Sequence) else (shrink,) * (len(widths) - 1)
-    return Setting(**{**given, "decay": each})
-
-
-def evaluated(form: Expr, letters: Mapping[Symbol, Any]) -> Any:
-    """A closed form at arrays, elementwise."""
-    with np.errstate(all="ignore"):  # what is not finite is for the judge
-        return np.asarray(joint_evaluator((form,), tuple(letters))(*letters.values())[0])

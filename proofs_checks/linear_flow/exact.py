@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
 from itertools import pairwise
+from math import comb
+from operator import add
 from random import Random
 from typing import Any, Literal
 
@@ -17,6 +19,7 @@ from sympy.polys.matrices import DomainMatrix
 from proofs_checks.insertion import value_of
 from theory import rational_matrices as rational
 from theory.linear_flow.balance import STEPPED, difference, entry, lower, upper
+from theory.linear_flow.balanced import a, b, balanced_layers, gain
 from theory.linear_flow.chain import decay, eta
 
 LossName = Literal["squared", "quartic"]
@@ -59,6 +62,51 @@ def _compared(layers: Layers, h: int, signs: Sequence[int]) -> DomainMatrix:
     return high.transpose() * high * QQ(signs[0]) + low * low.transpose() * QQ(signs[1])
 
 
+def gain_mismatches(
+    seed: int, *, widths: Sequence[int], loss: LossName, form: Expr | None = None, stretch: str = "1"
+) -> float:
+    """Entries of the product's velocity, in its singular bases, that differ from the form times the gradient.
+
+    ``stretch`` multiplies the first layer and divides the last: where it is not 1 they are not balanced.
+    """
+    depth = len(widths) - 1
+    inserted = gain(depth) if form is None else form
+    rotated, slope, roots = _velocity(seed, tuple(widths), loss, stretch)
+    wrong = 0
+    for r, (rates, slopes) in enumerate(zip(rotated, slope, strict=True)):
+        for q, (rate, one) in enumerate(zip(rates, slopes, strict=True)):
+            wrong += rate != -value_of(inserted, {a: roots[r], b: roots[q]}) * one
+    return float(wrong)
+
+
+@lru_cache(maxsize=64)
+def _velocity(seed: int, widths: tuple[int, ...], loss: LossName, stretch: str) -> tuple[Any, Any, list[Any]]:
+    """The product's velocity and gradient in rational singular bases, and the roots of singular values.
+
+    The velocity is the derivative at step size 0 of the product after a step of descent, a polynomial whose
+    degree is the number of layers: forward differences give it exactly.
+    """
+    random, cut = Random(seed), [min(width, LARGEST_WIDTH) for width in widths]
+    depth, factor = len(cut) - 1, _rational(stretch)
+    frames = [rational.orthogonal(random, width) for width in cut]
+    values = [QQ(random.randint(1, 5), random.randint(1, 3)) for _ in range(min(cut))]
+    layers = balanced_layers(frames, values)
+    layers = [layers[0] * factor, *layers[1:-1], layers[-1] * (1 / factor)]
+    value = _loss(random, cut, loss)
+    slopes = [_slope(value, layers, h) for h in range(depth)]
+
+    def after(step: int) -> DomainMatrix:
+        return _product([W - G * QQ(step) for W, G in zip(layers, slopes, strict=True)])
+
+    weights = {step: QQ((-1) ** (step + 1) * comb(depth, step), step) for step in range(1, depth + 1)}
+    rate = reduce(add, ((after(step) - after(0)) * weight for step, weight in weights.items()))
+    gradient = _slope(value, [_product(layers)], 0)
+    turned = [frames[-1].transpose() * one * frames[0] for one in (rate, gradient)]
+    found = [[[QQ.to_sympy(x) for x in row] for row in one.to_list()] for one in turned]
+    padded = [QQ.to_sympy(one) for one in [*values, *[QQ(0)] * LARGEST_WIDTH]]
+    return found[0], found[1], padded
+
+
 @lru_cache(maxsize=64)
 def _step(
     seed: int, widths: tuple[int, ...], loss: LossName, step_size: str, decay_rate: str
@@ -66,17 +114,27 @@ def _step(
     """Layers, gradients, and the layers after a step, of widths cut to LARGEST_WIDTH."""
     random, cut = Random(seed), [min(width, LARGEST_WIDTH) for width in widths]
     layers = [rational.general(random, after, before) for before, after in pairwise(cut)]
-    X, Y = (rational.general(random, width, 2) for width in (cut[0], cut[-1]))
-
-    def value(found: Layers) -> Any:
-        residual = Y - reduce(lambda signal, layer: layer * signal, found, X)
-        squared = sum(one * one for row in residual.to_list() for one in row) / 2
-        return squared if loss == "squared" else squared**2
-
+    value = _loss(random, cut, loss)
     slopes = [_slope(value, layers, h) for h in range(len(layers))]
     rate, shrink = _rational(step_size), _rational(decay_rate)
     after = [W * (1 - rate * shrink) - G * rate for W, G in zip(layers, slopes, strict=True)]
     return layers, slopes, after
+
+
+def _loss(random: Random, widths: Sequence[int], name: LossName) -> Callable[[Layers], Any]:
+    """|Y - W X|^2 / 2 for two random examples, or its square."""
+    X, Y = (rational.general(random, width, 2) for width in (widths[0], widths[-1]))
+
+    def value(layers: Layers) -> Any:
+        residual = Y - _product(layers) * X
+        squared = sum(one * one for row in residual.to_list() for one in row) / 2
+        return squared if name == "squared" else squared**2
+
+    return value
+
+
+def _product(layers: Layers) -> DomainMatrix:
+    return reduce(lambda below, layer: layer * below, layers)
 
 
 def _slope(value: Callable[[Layers], Any], layers: Layers, h: int) -> DomainMatrix:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
+from scipy.special import expit
 
 from numerics import linear_networks
 from numerics.data import Data
@@ -25,6 +26,7 @@ EXAMPLES = 16
 STEPS = 257  # 256 and the record after them
 SECOND_DECAY = 0.9  # of the mean square in an adaptive rule
 SAFE = 1e-8  # added to its root
+LEAST = 0.3  # singular value of balanced products, beside exact zeros
 UNIT = float(np.finfo(np.float64).eps) / 2
 
 Matrix = Float[np.ndarray, "rows columns"]
@@ -48,6 +50,20 @@ class Setting(NamedTuple):
     momentum: Any = 0.0
     adaptive: Any = 0.0
     curved: Any = 0.0
+
+
+class Start(NamedTuple):
+    """Layers to start from: random ones, or balanced ones of known singular values.
+
+    stretch
+        A fault: the first layer is multiplied by this and the last divided, which keeps the product.
+    """
+
+    balanced: bool
+    stretch: float = 1.0
+
+
+FREE, BALANCED = Start(False), Start(True)
 
 
 class Record(NamedTuple):
@@ -90,25 +106,50 @@ class Rule:
 
 
 @lru_cache(maxsize=64)
-def record(seed: int, widths: tuple[int, ...], setting: Setting) -> Record:
-    """Training from Gaussian layers on random data; ``setting`` as it is given to one compiled program."""
-    random = np.random.default_rng(seed)
-    layers, data = problem(random, widths)
+def record(seed: int, widths: tuple[int, ...], setting: Setting, start: Start = FREE) -> Record:
+    """Training on random data from layers of this kind; ``setting`` is what one compiled program is given."""
+    layers, data = problem(np.random.default_rng(seed), widths, start)
     numbers = jax.tree.map(jnp.float64, setting)
     found, slopes = _program(widths)(tuple(map(jnp.asarray, layers)), Data(*map(jnp.asarray, data)), numbers)
     return Record(tuple(map(np.asarray, found)), tuple(map(np.asarray, slopes)), Data(*data))
 
 
-def problem(random: np.random.Generator, widths: Sequence[int]) -> tuple[Layers, tuple[Matrix, Matrix]]:
+def problem(
+    random: np.random.Generator, widths: Sequence[int], start: Start = FREE
+) -> tuple[Layers, tuple[Matrix, Matrix]]:
     """Random layers, inputs and a noisy linear teacher, all of known size; rows are examples.
 
     The largest singular value of a layer is uniform between 1/2 and 1, that of teacher, noise and inputs is
-    1: one step size suits every shape and depth.
+    1: one step size suits every shape and depth. The product of balanced layers has singular values between
+    LEAST and 1, as many as fit.
     """
-    layers = tuple(random.uniform(0.5, 1) * _normalized(random, b, a) for a, b in pairwise(widths))
+    layers = _balanced(random, widths) if start.balanced else _gaussian(random, widths)
+    layers = (layers[0] * start.stretch, *layers[1:-1], layers[-1] / start.stretch)
     inputs = _normalized(random, EXAMPLES, widths[0])
     teacher = _normalized(random, widths[0], widths[-1])
     return layers, (inputs, inputs @ teacher + _normalized(random, EXAMPLES, widths[-1]))
+
+
+def _gaussian(random: np.random.Generator, widths: Sequence[int]) -> Layers:
+    return tuple(random.uniform(0.5, 1) * _normalized(random, b, a) for a, b in pairwise(widths))
+
+
+def _balanced(random: np.random.Generator, widths: Sequence[int]) -> Layers:
+    """R_h diag(s)^{1/H} R_{h-1}^T with random R_h of orthonormal columns."""
+    rank = min(widths)
+    root = random.uniform(LEAST, 1, rank) ** (1 / (len(widths) - 1))
+    frames = [np.linalg.qr(random.normal(size=(width, rank)))[0] for width in widths]
+    return tuple(high * root @ low.T for low, high in pairwise(frames))
+
+
+def product_gradient(W: Matrix, data: Any, logistic: bool) -> Matrix:
+    """The gradient of either loss at the product, by its formula: what JAX's derivatives know nothing of."""
+    inputs, targets = data
+    if not logistic:
+        return np.asarray(linear_networks.product_gradient(W, inputs, targets))
+    signs = np.sign(targets)
+    slopes = -signs * expit(-signs * (inputs @ W.T)) * targets.size**-0.5
+    return np.asarray(slopes.T @ inputs)
 
 
 def _normalized(random: np.random.Generator, rows: int, columns: int) -> Matrix:

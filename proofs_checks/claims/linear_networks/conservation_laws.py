@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from sympy import Expr, Rational
+from sympy import Rational
 
-from proofs_checks.challenge import ClosedForm, Sampler
+from proofs_checks.challenge import Sampler
 from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Identity
-from proofs_checks.experiment import OnHost, on_host
+from proofs_checks.experiment import on_host
 from proofs_checks.linear_flow import conserved, exact
-from proofs_checks.linear_flow.regimes import sampler
+from proofs_checks.linear_flow.forms import mutable, sampler
 from proofs_checks.profile import Profile
 from theory.linear_flow import balance
 from theory.linear_flow.chain import decay, eta
@@ -68,7 +66,7 @@ def _exact(profile: Profile, widths: tuple[int, ...]) -> tuple[Claim, ...]:
         expected="refuted",
         reason="the terms of first order add up instead of canceling",
     )
-    return _mutable(claim, "step", balance.STEPPED, _steps()), summed
+    return mutable(claim, "form", balance.STEPPED, _steps()), summed
 
 
 def _stepped(profile: Profile, setting: dict[str, Any]) -> Claim:
@@ -81,7 +79,7 @@ def _stepped(profile: Profile, setting: dict[str, Any]) -> Claim:
         tuple(Point({**setting, "logistic": loss}, 0.0, margin=1.0) for loss in LOSSES),
         profile.scale(4),
     )
-    return _mutable(claim, "step", balance.STEPPED, _steps())
+    return mutable(claim, "form", balance.STEPPED, _steps())
 
 
 def _drifted(profile: Profile, setting: dict[str, Any]) -> Claim:
@@ -95,7 +93,7 @@ def _drifted(profile: Profile, setting: dict[str, Any]) -> Claim:
         profile.scale(4),
     )
     drawn = sampler((balance.start, balance.total), {eta: 1})
-    return _mutable(claim, "drift", balance.DRIFTED, {"steps without decay": drawn})
+    return mutable(claim, "form", balance.DRIFTED, {"steps without decay": drawn})
 
 
 def _leading(profile: Profile, setting: dict[str, Any]) -> Claim:
@@ -109,7 +107,7 @@ def _leading(profile: Profile, setting: dict[str, Any]) -> Claim:
         profile.scale(4),
     )
     drawn = sampler((balance.integral,), {eta: 1})
-    return _mutable(claim, "leading term", balance.LEADING, {"small steps": drawn})
+    return mutable(claim, "form", balance.LEADING, {"small steps": drawn})
 
 
 def _flowed(profile: Profile, settings: list[dict[str, Any]]) -> Claim:
@@ -127,7 +125,7 @@ def _flowed(profile: Profile, settings: list[dict[str, Any]]) -> Claim:
         "decay": sampler((balance.start,), {decay: 2, balance.t: 2}),
         "no decay": sampler((balance.start,), {balance.t: 2}, (decay,)),
     }
-    return _mutable(claim, "flow", balance.FLOWED, regimes)
+    return mutable(claim, "form", balance.FLOWED, regimes)
 
 
 def _steps() -> dict[str, Sampler]:
@@ -136,17 +134,6 @@ def _steps() -> dict[str, Sampler]:
         "decay": sampler(entries, {eta: 1, decay: 1}),
         "no decay": sampler(entries, {eta: 1}, (decay,)),
     }
-
-
-def _mutable(claim: Claim, name: str, form: Expr, regimes: dict[str, Sampler]) -> Claim:
-    """The claim with the closed form that its experiment takes as keyword ``form``."""
-    experiment = claim.experiment
-    assert isinstance(experiment, OnHost)
-
-    def restate(other: Expr) -> Claim:
-        return replace(claim, experiment=on_host(partial(experiment.function, form=other)))
-
-    return replace(claim, closed_forms=(ClosedForm(name, form, regimes, restate),))
 
 
 def _controls(profile: Profile, setting: dict[str, Any]) -> tuple[Claim, ...]:

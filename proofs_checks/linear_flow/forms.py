@@ -1,13 +1,17 @@
-"""Where the closed forms apply: random points for each regime."""
+"""Closed forms of claims: put in their place by name, and random points where they apply."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from random import Random
 
-from sympy import Rational, Symbol
+from sympy import Expr, Rational, Symbol
 
-from proofs_checks.challenge import Sampler
+from proofs_checks.challenge import ClosedForm, Sampler
+from proofs_checks.claim import Claim
+from proofs_checks.experiment import OnHost, on_host
 
 _DENOMINATOR = 97
 
@@ -28,3 +32,15 @@ def sampler(
         return found | dict.fromkeys(zero, Rational(0))
 
     return draw
+
+
+def mutable(claim: Claim, name: str, form: Expr, regimes: Mapping[str, Sampler]) -> Claim:
+    """The claim with one more closed form: that which its experiment takes as keyword ``name``."""
+    experiment = claim.experiment
+    assert isinstance(experiment, OnHost)
+
+    def restate(other: Expr) -> Claim:
+        return replace(claim, experiment=on_host(partial(experiment.function, **{name: other})))
+
+    declared = ClosedForm(name, form, regimes, restate)
+    return replace(claim, closed_forms=(*claim.closed_forms, declared))
