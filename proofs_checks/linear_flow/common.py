@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from sympy import Expr, Symbol
+from sympy import Expr, Function, Pow, Symbol
 
 from proofs_checks.linear_flow.training import Setting
 from proofs_checks.lowering.expressions import joint_evaluator
@@ -24,9 +25,11 @@ def setting_of(widths: Sequence[int], given: dict[str, Any]) -> Setting:
 
 
 def evaluated(form: Expr, letters: Mapping[Symbol, Any]) -> Any:
-    """A closed form at arrays, elementwise."""
+    """A closed form at arrays, elementwise: by NumPy where it has whole powers only, else by JAX."""
+    plain = not form.atoms(Function) and all(power.exp.is_Integer for power in form.atoms(Pow))
+    values = [one if plain else jnp.asarray(one, jnp.float64) for one in letters.values()]
     with np.errstate(all="ignore"):  # what is not finite is for the judge
-        return np.asarray(joint_evaluator((form,), tuple(letters))(*letters.values())[0])
+        return np.asarray(joint_evaluator((form,), tuple(letters))(*values)[0])
 
 
 def extrapolated(values: Sequence[Entries]) -> Entries:

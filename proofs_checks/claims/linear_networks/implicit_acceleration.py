@@ -83,7 +83,7 @@ def _single_output(profile: Profile, setting: dict[str, Any]) -> Claim:
 
 
 def _trained(profile: Profile, setting: dict[str, Any]) -> Claim:
-    return Claim(
+    claim = Claim(
         "product along training",
         "the product of trained layers, extrapolated to vanishing steps, is where the preconditioned flow of "
         "the product alone leads: distance relative to the way",
@@ -92,6 +92,7 @@ def _trained(profile: Profile, setting: dict[str, Any]) -> Claim:
         tuple(Point({**setting, "logistic": loss}, 0.0, margin=LIMIT_MARGIN) for loss in LOSSES),
         profile.scale(2),
     )
+    return mutable(claim, "form", balanced.gain(len(setting["widths"]) - 1), _roots())
 
 
 def _roots() -> dict[str, Any]:
