@@ -337,6 +337,47 @@ def critical_points(
     _print(run(data[0], data[1], widths, lowest, uncertainty, network), format_, output)
 
 
+@app.command(epilog="Example: provenet dynamics --data X.npy Y.npy --widths 64,10,10 --steps 4000 --whiten")
+def dynamics(
+    data: Annotated[tuple[Path, Path], typer.Option(metavar="X.npy Y.npy", help="Examples in rows.")],
+    widths: Annotated[str, typer.Option(metavar="D0,...,DH", help="Widths of the linear network.")],
+    scale: Annotated[str, typer.Option(metavar="NUMBER", help="Size of the initial weights.")] = "0.001",
+    steps: Annotated[str, typer.Option(metavar="N", help="Steps of gradient descent.")] = "2000",
+    step_size: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="By default 1/20 of the inverse curvature.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the initial weights.")] = 0,
+    initialization: Annotated[
+        str, typer.Option(metavar="random|balanced|aligned", help="Of the initial weights.")
+    ] = "random",
+    whiten: Annotated[bool, typer.Option(help="Train on whitened inputs.")] = False,
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Predict the training of your linear network.
+
+    The exact course of the loss beside the trained one: plateaus, half-times, and the error of the step size.
+    """
+    require_folder(output)
+    screening.constants("--widths", widths)
+    for option, given in (("--scale", scale), ("--steps", steps), ("--step-size", step_size)):
+        if given is not None:
+            screening.constants(option, given)
+    from proofs_checks.commands.dynamics import run
+
+    result = run(
+        *data,
+        widths,
+        scale,
+        steps,
+        step_size=step_size,
+        seed=seed,
+        initialization=initialization,  # type: ignore[arg-type]  # checked there
+        whiten=whiten,
+    )
+    _print(result, "json" if as_json else "text", output)
+
+
 @app.command(
     epilog="Example: provenet approximate 'sin(x)' --on 0,6 --epsilon 0.001 --activation relu -o net.json"
 )

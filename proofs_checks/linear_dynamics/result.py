@@ -11,6 +11,8 @@ from jaxtyping import Float, Int
 # How the predicted curve was computed.
 Method = Literal["riccati", "modes", "integrated"]
 
+LISTED = 11  # records of the curves in the text
+
 METHODS = {
     "riccati": "the exact matrix solution (Riccati) from the initial weights",
     "modes": "the exact solution of every mode from its effective seed",
@@ -110,3 +112,37 @@ class Dynamics:
             "predicted": [float(loss) for loss in self.predicted],
             "notes": list(self.notes),
         }
+
+    def text(self) -> str:
+        """Plateaus, half-times and errors, for the terminal."""
+        widths = "-".join(map(str, self.widths))
+        lines = [
+            f"Training of a linear network {widths} on {self.examples} examples"
+            + (", whitened" if self.whitened else ""),
+            f"L = |Y - X W^T|^2 / 2, summed over the examples; {self.initialization} weights of scale "
+            f"{self.scale:g} (seed {self.seed}), {int(self.steps[-1])} steps of size {self.step_size:.6g}",
+            "",
+            f"predicted: {METHODS[self.method]}",
+            "modes learned           loss  half-time: flow    descent    trained",
+            *map(_line, self.plateaus),
+            "half-times are the steps at which the loss is halfway to the next level; descent corrects for "
+            "the step size",
+            "",
+            f"{'step':>10} {'predicted':>14} {'trained':>14}",
+            *(
+                f"{self.steps[k]:10d} {self.predicted[k]:14.8g} {self.trained[k]:14.8g}"
+                for k in np.unique(np.linspace(0, len(self.steps) - 1, LISTED).astype(int))
+            ),
+            "",
+            "errors, in units of the first loss: "
+            + ("" if self.method == "integrated" else f"prediction {self.prediction_error:.1e}, ")
+            + f"descent {self.discretization_error:.1e}, both against the flow integrated to 1e-9; float64",
+            *(f"note: {note}" for note in self.notes),
+        ]
+        return "\n".join(lines)
+
+
+def _line(plateau: Plateau) -> str:
+    times = (plateau.half_time, plateau.half_time_discrete, plateau.half_time_trained)
+    shown = ["-" if time is None else f"{time:.1f}" for time in times]
+    return f"{plateau.rank:13d} {plateau.loss:14.8g} {shown[0]:>16} {shown[1]:>10} {shown[2]:>10}"
