@@ -94,6 +94,12 @@ def above(*blocks: DomainMatrix) -> DomainMatrix:
     return blocks[0].vstack(*blocks[1:])
 
 
+def direct_sum(first: DomainMatrix, second: DomainMatrix) -> DomainMatrix:
+    """[a, 0; 0, b]."""
+    top = beside(first, zeros(first.shape[0], second.shape[1]))
+    return above(top, beside(zeros(second.shape[0], first.shape[1]), second))
+
+
 def null_space(matrix: DomainMatrix) -> DomainMatrix:
     """A matrix whose columns are a basis of {x : matrix x = 0}."""
     if 0 in matrix.shape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from random import Random
 from typing import Any
 
@@ -15,7 +16,7 @@ from theory import rational_matrices as rational
 from theory.linear_landscape import paths
 from theory.linear_landscape.formulas import Inertia
 from theory.linear_landscape.instances import RationalProblem
-from theory.linear_landscape.strings import String, random_strings
+from theory.linear_landscape.strings import String, random_strings, shift
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,14 @@ class DeepPoint:
 
     def path(self, before: int, after: int) -> DomainMatrix:
         """W_after ... W_{before + 1}, the identity where they are equal."""
-        found = rational.identity(self.widths[before])
-        for layer in self.layers[before:after]:
-            found = layer * found
+        return self._paths[before, after]
+
+    @cached_property
+    def _paths(self) -> dict[tuple[int, int], DomainMatrix]:
+        nodes = range(len(self.layers) + 1)
+        found = {(node, node): rational.identity(self.widths[node]) for node in nodes}
+        for before, after in combinations(nodes, 2):
+            found[before, after] = self.layers[after - 1] * found[before, after - 1]
         return found
 
     def forward(self, before: int, after: int) -> int:
@@ -149,7 +155,7 @@ def _in_string_bases(
 ) -> list[DomainMatrix]:
     """The layers with the strings as bases of the hidden nodes, and bases of inputs and outputs as drawn."""
     outer, inner = _frames(problem, chosen, strings, layers, random)
-    shifts = [_shift(strings, layers, h) for h in range(1, layers + 1)]
+    shifts = [shift(strings, layers, h) for h in range(1, layers + 1)]
     values = [problem.singular_values[k] for k in chosen]
     eye = rational.identity(len(chosen))
     first = rational.columns_of(problem.Q, chosen) * rational.diagonal(values, len(chosen), len(chosen))
@@ -159,7 +165,7 @@ def _in_string_bases(
     bottom = rational.above(first.transpose(), idle) * problem.R.inv()
     kept = [k for k in range(problem.U.shape[0]) if k not in chosen]
     top = rational.columns_of(problem.U, kept) * outer * shifts[-1]
-    middle = [_direct_sum(eye, shift) for shift in shifts[1:-1]]
+    middle = [rational.direct_sum(eye, shift) for shift in shifts[1:-1]]
     return [bottom, *middle, rational.beside(rational.columns_of(problem.U, chosen), top)]
 
 
@@ -203,25 +209,12 @@ def _order(
     return [places[id(s)] if id(s) in places else next(free) for s in through]
 
 
-def _shift(strings: Sequence[String], layers: int, h: int) -> DomainMatrix:
-    """Z_h in the bases of strings: 1 where a string passes from node h - 1 to node h."""
-    before, after = ([s for s in strings if s.has(layers + 1, node)] for node in (h - 1, h))
-    return _matrix([[QQ(int(s is t)) for t in before] for s in after], len(after), len(before))
-
-
 def _mixed(layers: Sequence[DomainMatrix], random: Random) -> tuple[DomainMatrix, ...]:
     """G_h W_h G_{h-1}^-1 with G_0 = I, G_H = I and other bases at the hidden nodes."""
     bases = [rational.unimodular(random, layer.shape[0]) for layer in layers[:-1]]
     after = [basis * layer for basis, layer in zip(bases, layers[:-1], strict=True)] + [layers[-1]]
     before = [after[0], *(layer * basis.inv() for layer, basis in zip(after[1:], bases, strict=True))]
     return tuple(layer.to_dense() for layer in before)
-
-
-def _direct_sum(first: DomainMatrix, second: DomainMatrix) -> DomainMatrix:
-    return rational.above(
-        rational.beside(first, rational.zeros(first.shape[0], second.shape[1])),
-        rational.beside(rational.zeros(second.shape[0], first.shape[1]), second),
-    )
 
 
 def _matrix(rows: list[list[Any]], height: int, width: int) -> DomainMatrix:

@@ -11,9 +11,13 @@ of at most H nodes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from functools import cache
+from itertools import combinations, product
 from random import Random
 from typing import NamedTuple
+
+from sympy import QQ
+from sympy.polys.matrices import DomainMatrix
 
 
 class String(NamedTuple):
@@ -27,9 +31,11 @@ class String(NamedTuple):
         return (start - self.start) % nodes + length <= self.length
 
 
-def arcs(layers: int) -> list[String]:
+@cache
+def arcs(layers: int) -> tuple[String, ...]:
     """All strings there can be."""
-    return [String(start, length) for start in range(layers + 1) for length in range(1, layers + 1)]
+    places = product(range(layers + 1), range(1, layers + 1))
+    return tuple(String(start, length) for start, length in places)
 
 
 def couplings(layers: int, first: String, second: String) -> int:
@@ -43,7 +49,7 @@ def couplings(layers: int, first: String, second: String) -> int:
 
 def junctions(layers: int, first: String, second: String) -> int:
     """The layers h where ``second`` can pass to ``first`` on a closed circle, from node h - 1 to node h."""
-    return len({h for h, k in _ordered(layers) if _couple(layers, first, second, h, k)})
+    return len(_junctions(layers, first, second))
 
 
 def meets(layers: int, last: String, first: String) -> int:
@@ -51,8 +57,12 @@ def meets(layers: int, last: String, first: String) -> int:
 
     ``last`` holds the nodes h, ..., H then, and ``first`` the nodes 0, ..., h - 1.
     """
-    nodes = layers + 1
-    return sum(last.has(nodes, h, nodes - h) and first.has(nodes, 0, h) for h in range(1, nodes))
+    return len(_meetings(layers, last, first))
+
+
+def shared(layers: int, first: String, second: String) -> int:
+    """Layers that are both junctions of ``second`` with ``first`` and change the product."""
+    return len(_junctions(layers, first, second) & _meetings(layers, first, second))
 
 
 def forward(strings: Sequence[String], layers: int, a: int, b: int) -> int:
@@ -63,6 +73,15 @@ def forward(strings: Sequence[String], layers: int, a: int, b: int) -> int:
 def around(strings: Sequence[String], layers: int, a: int, b: int) -> int:
     """Likewise from node a through node H and node 0 to node b."""
     return sum(string.has(layers + 1, a, layers + 2 - a + b) for string in strings)
+
+
+def _junctions(layers: int, first: String, second: String) -> set[int]:
+    return {h for h, k in _ordered(layers) if _couple(layers, first, second, h, k)}
+
+
+def _meetings(layers: int, last: String, first: String) -> set[int]:
+    nodes = layers + 1
+    return {h for h in range(1, nodes) if last.has(nodes, h, nodes - h) and first.has(nodes, 0, h)}
 
 
 def _ordered(layers: int) -> Iterator[tuple[int, int]]:
@@ -104,3 +123,12 @@ def _grown(random: Random, room: list[int], silence: float, path: list[int], bac
         room[ends[side]] -= 1
         path = [*path, ends[0]] if side == 0 else [ends[1], *path]
     return String(path[0], len(path))
+
+
+def shift(strings: Sequence[String], layers: int, node: int) -> DomainMatrix:
+    """The arrow that leads to a node, in bases of strings: 1 where a string passes."""
+    before, after = (
+        [s for s in strings if s.has(layers + 1, one)] for one in ((node - 1) % (layers + 1), node)
+    )
+    rows = [[QQ(int(s is t)) for t in before] for s in after]
+    return DomainMatrix(rows, (len(after), len(before)), QQ).to_dense()

@@ -1,0 +1,97 @@
+"""Linear networks of any depth trained from small weights: the Hessian where they pause.
+
+Inputs are the identity, so that the loss is |M - W|^2 / 2: every data set is of this form once its inputs are
+whitened. M has singular values DECAY^k in random directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from numerics.curvature import hessian
+from numerics.linear_networks import loss, small
+from numerics.training import GradientDescent, train
+
+DECAY = 0.6
+MODES = 3  # more would need smaller weights, and longer runs, than three layers allow here
+STEP = 0.2  # of 1 / s_1; descent is stable at a minimum of H balanced layers below 2 / H
+RECORDED_EVERY = 10
+# Scale and number of steps by depth: two layers leave a plateau exponentially, three like a power.
+SCHEDULES = {2: (1e-4, 1000), 3: (1e-2, 8000)}
+
+
+def negative_at_pauses(seed: int, *, widths: Sequence[int]) -> tuple[float, ...]:
+    """Numbers of eigenvalues below -s/2 where 0, 1, ... modes are learned, s the least singular value of M.
+
+    Those that the closed form calls negative are near -s_i, those that it calls zero of the order of the
+    small weights. A pause is where the loss is closest to its critical value.
+    """
+    sizes = tuple(widths)
+    losses, layers = _trajectory(seed, sizes)
+    values = DECAY ** np.arange(modes(sizes))
+    found = []
+    for rank in range(min(*sizes, MODES) + 1):
+        k = int(np.argmin(np.abs(losses - np.sum(values[rank:] ** 2) / 2)))
+        point = tuple(jnp.asarray(layer[k]) for layer in layers)
+        eigenvalues = np.linalg.eigvalsh(_hessian(sizes)(point, jnp.asarray(_target(seed, sizes))))
+        found.append(float(np.sum(eigenvalues < -values[-1] / 2)))
+    return tuple(found)
+
+
+def modes(widths: Sequence[int]) -> int:
+    """rho, the rank of M."""
+    return min(widths[0], widths[-1], MODES)
+
+
+@lru_cache(maxsize=16)
+def _trajectory(
+    seed: int, widths: tuple[int, ...]
+) -> tuple[Float[np.ndarray, " records"], tuple[Float[np.ndarray, "records _ _"], ...]]:
+    """Losses and layers along gradient descent."""
+    scale, _ = SCHEDULES[len(widths) - 1]
+    key = jax.random.fold_in(jax.random.key(1), seed)
+    losses, layers = _descent(widths)(key, scale, jnp.asarray(_target(seed, widths)))
+    return np.asarray(losses), tuple(np.asarray(layer) for layer in layers)
+
+
+@lru_cache
+def _descent(widths: tuple[int, ...]) -> Any:
+    _, steps = SCHEDULES[len(widths) - 1]
+    eye = np.eye(widths[0])
+
+    def run(key: Any, scale: float, target: Any) -> Any:
+        _, found = train(
+            lambda layers: loss(layers, jnp.asarray(eye), target.T),
+            GradientDescent(STEP),
+            small(key, widths, scale),
+            steps,
+            observe=lambda layers: layers,
+            record_every=RECORDED_EVERY,
+        )
+        return found.diagnostics.loss, found.observations
+
+    return jax.jit(run)
+
+
+@lru_cache
+def _hessian(widths: tuple[int, ...]) -> Any:
+    eye = np.eye(widths[0])
+    return jax.jit(
+        lambda layers, target: hessian(lambda moved: loss(moved, jnp.asarray(eye), target.T), layers)
+    )
+
+
+def _target(seed: int, widths: Sequence[int]) -> Float[np.ndarray, "outputs inputs"]:
+    random = np.random.default_rng(seed)
+    count = modes(widths)
+    left, right = (
+        np.linalg.qr(random.normal(size=(size, size)))[0][:, :count] for size in (widths[-1], widths[0])
+    )
+    return np.asarray(left * DECAY ** np.arange(count) @ right.T)
