@@ -40,9 +40,9 @@ class Point(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """The moments G = X^T X (d, d) and C = Y^T X (k, d)."""
+    """The moments G = X^T X (d, d), None for the identity, and C = Y^T X (k, d)."""
 
-    inputs: Matrix
+    inputs: Matrix | None
     cross: Matrix
 
 
@@ -58,45 +58,61 @@ def shaped(vector: Vector, like: Sequence[Matrix]) -> Layers:
     return tuple(part.reshape(layer.shape) for part, layer in zip(parts, like, strict=True))
 
 
-def partial_products(layers: Layers) -> tuple[list[Matrix], list[Matrix]]:
-    """A_h = W_H ... W_{h+1} and B_h = W_{h-1} ... W_1 for h = 1, ..., H, identities where empty."""
-    below = [np.eye(layers[0].shape[1])]
-    for layer in layers[:-1]:
-        below.append(layer @ below[-1])
-    above = [np.eye(layers[-1].shape[0])]
-    for layer in reversed(layers[1:]):
-        above.append(above[-1] @ layer)
+def times(*factors: Matrix | None) -> Matrix | None:
+    """The product in the cheapest order, None standing for an identity: of inputs it would be a large one."""
+    found = [factor for factor in factors if factor is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    return np.linalg.multi_dot(found)
+
+
+def partial_products(layers: Layers) -> tuple[list[Matrix | None], list[Matrix | None]]:
+    """A_h = W_H ... W_{h+1} and B_h = W_{h-1} ... W_1 for h = 1, ..., H, None where empty."""
+    below: list[Matrix | None] = [None]
+    above: list[Matrix | None] = [None]
+    for lower, upper in zip(layers[:-1], reversed(layers[1:]), strict=True):
+        below.append(times(lower, below[-1]))
+        above.append(times(above[-1], upper))
     return above[::-1], below
+
+
+def _error(problem: Problem, product: Matrix) -> Matrix:
+    return times(product, problem.inputs) - problem.cross
 
 
 def gradient(problem: Problem, layers: Layers) -> Layers:
     """dL/dW_h for every layer."""
     above, below = partial_products(layers)
-    error = layers[-1] @ below[-1] @ problem.inputs - problem.cross
-    return tuple(a.T @ error @ b.T for a, b in zip(above, below, strict=True))
+    error = _error(problem, times(layers[-1], below[-1]))
+    return tuple(times(_turned(a), error, _turned(b)) for a, b in zip(above, below, strict=True))
+
+
+def _turned(matrix: Matrix | None) -> Matrix | None:
+    return None if matrix is None else matrix.T
 
 
 class Hessian:
     """The Hessian at a point as a linear map; building it costs two products a layer, applying it a few."""
 
     def __init__(self, problem: Problem, layers: Layers) -> None:
-        self._problem, self._layers = problem, layers
+        self._inputs, self._layers = problem.inputs, layers
         self._above, self._below = partial_products(layers)
-        self._error = layers[-1] @ self._below[-1] @ problem.inputs - problem.cross
+        self._error = _error(problem, times(layers[-1], self._below[-1]))
         self.size = sum(layer.size for layer in layers)
 
     def __call__(self, vector: Vector) -> Vector:
         """The derivative of the gradient in this direction."""
         moved = shaped(np.asarray(vector).ravel(), self._layers)
         below, above = self._moved_below(moved), self._moved_above(moved)
-        change = moved[-1] @ self._below[-1] + self._layers[-1] @ below[-1]
-        error = change @ self._problem.inputs
-        return flat(
-            [
-                a.T @ error @ b.T + (da.T @ self._error) @ b.T + a.T @ (self._error @ db.T)
-                for a, b, da, db in zip(self._above, self._below, above, below, strict=True)
-            ]
-        )
+        last = times(moved[-1], self._below[-1])
+        change = last if below[-1] is None else last + self._layers[-1] @ below[-1]
+        error = times(change, self._inputs)
+        found = []
+        for a, b, da, db in zip(self._above, self._below, above, below, strict=True):
+            slope = times(_turned(a), error, _turned(b))
+            slope = slope if da is None else slope + times(da.T, self._error, _turned(b))
+            found.append(slope if db is None else slope + times(_turned(a), self._error, db.T))
+        return flat(found)
 
     def operator(self) -> scipy.sparse.linalg.LinearOperator:
         """For the iterative methods of SciPy."""
@@ -108,19 +124,22 @@ class Hessian:
         """All of it, column by column."""
         return np.stack([self(unit) for unit in np.eye(self.size)])
 
-    def _moved_below(self, moved: Layers) -> list[Matrix]:
-        found = [np.zeros_like(self._below[0])]
-        for layer, step, below in zip(self._layers, moved, self._below, strict=True):
-            found.append(layer @ found[-1] + step @ below)
-        return found[:-1]
+    def _moved_below(self, moved: Layers) -> list[Matrix | None]:
+        """The derivatives of all B_h, None where they vanish."""
+        found: list[Matrix | None] = [None]
+        for layer, step, below in zip(self._layers[:-1], moved[:-1], self._below[:-1], strict=True):
+            direct, before = times(step, below), found[-1]
+            found.append(direct if before is None else direct + layer @ before)
+        return found
 
-    def _moved_above(self, moved: Layers) -> list[Matrix]:
-        found = [np.zeros_like(self._above[-1])]
-        for layer, step, above in zip(
-            reversed(self._layers), reversed(moved), reversed(self._above), strict=True
-        ):
-            found.append(found[-1] @ layer + above @ step)
-        return found[:-1][::-1]
+    def _moved_above(self, moved: Layers) -> list[Matrix | None]:
+        """The derivatives of all A_h, None where they vanish."""
+        found: list[Matrix | None] = [None]
+        upwards = zip(self._layers[:0:-1], moved[:0:-1], self._above[:0:-1], strict=True)
+        for layer, step, above in upwards:
+            direct, before = times(above, step), found[-1]
+            found.append(direct if before is None else direct + before @ layer)
+        return found[::-1]
 
 
 def second_variation(layers: Layers, direction: Layers) -> Matrix:
@@ -186,11 +205,11 @@ def silent_point(layers: Layers, left: Matrix, values: Float[np.ndarray, " r"], 
 
 
 def steepest_descent_direction(problem: Problem, layers: Layers) -> tuple[float, Layers]:
-    """The most negative eigenvalue of the Hessian, and its eigenvector in the shape of the layers."""
+    """The most negative eigenvalue of the Hessian, to four digits, and its eigenvector shaped as the layers."""
     hessian = Hessian(problem, layers)
     if hessian.size <= _DENSE:
         values, vectors = np.linalg.eigh(hessian.dense())
         return float(values[0]), shaped(vectors[:, 0], layers)
     start = np.random.default_rng(0).normal(size=hessian.size)
-    value, vector = scipy.sparse.linalg.eigsh(hessian.operator(), k=1, which="SA", tol=1e-6, v0=start)
+    value, vector = scipy.sparse.linalg.eigsh(hessian.operator(), k=1, which="SA", tol=1e-4, v0=start)
     return float(value[0]), shaped(vector[:, 0], layers)

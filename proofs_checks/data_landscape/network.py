@@ -148,14 +148,13 @@ def locate(
     given = tuple(np.asarray(layer, dtype=np.float64) for layer in layers)
     sums = moments(inputs, targets)
     plain = Problem(sums.inputs, sums.cross.T)
-    white = _Whitening.of(plain, spectrum.input_rank)
+    white = _Whitening.of(plain, spectrum.input_rank, given[0])
     start = (given[0] @ white.forward, *given[1:])
     point, method, chosen = _critical_point(start, white, spectrum)
     nearest = landscape.at(_choice(chosen, spectrum))
     first = given[0] + (point[0] - start[0]) @ white.backward
     original = (first, *point[1:])
-    counted = linear_inertia(point, np.eye(white.target.shape[1]), white.target.T)
-    inertia = counted.inertia
+    index, nullity, doubtful = _inertia(point, white, nearest, landscape)
     norm = float(np.linalg.norm(flat(original)))
     distance = float(np.linalg.norm(flat(original) - flat(given)))
     return Location(
@@ -168,16 +167,36 @@ def locate(
         _output_distance(point, start, sums.total),
         nearest,
         float(linear_networks.loss(original, inputs, targets)),
-        inertia.negative,
-        inertia.zero + given[0].shape[0] * landscape.idle_inputs,
-        counted.ranks.doubtful,
-        _exit(plain, original, white, chosen) if inertia.negative else None,
+        index,
+        nullity,
+        doubtful,
+        _exit(plain, original, white, chosen) if index else None,
     )
+
+
+def _inertia(
+    point: Layers, white: _Whitening, nearest: CriticalClass, landscape: Landscape
+) -> tuple[int, int, bool]:
+    """Index and nullity from ranks, and whether they are in doubt.
+
+    In inputs that neither the data nor the first layer use, the Hessian is A_1^T A_1 for each of them, with
+    A_1 = W_H ... W_2. With two layers the index of the class is that of every point.
+    """
+    found = linear_inertia(point, np.eye(white.target.shape[1]), white.target.T)
+    hidden, rank = len(point[0]), int(found.ranks.forward[1, len(point)])
+    index = nearest.index if landscape.layers == 2 else found.inertia.negative
+    agrees = index == found.inertia.negative and index >= nearest.index
+    nullity = found.inertia.zero + white.unused * (hidden - rank) + hidden * landscape.idle_inputs
+    return index, nullity, found.ranks.doubtful or not agrees
 
 
 @dataclass(frozen=True)
 class _Whitening:
-    """W_1 F belongs to whitened inputs, F = V diag(sigma), with the target M = Y^T X V diag(1 / sigma)."""
+    """W_1 F belongs to whitened inputs, F = V diag(sigma) Q, with the target M = Y^T X V diag(1 / sigma) Q.
+
+    Q has orthonormal columns that span the rows of M and of W_1 before: gradients and second derivatives never
+    leave them. ``unused`` is how many dimensions are left out.
+    """
 
     forward: Matrix
     backward: Matrix
@@ -185,29 +204,41 @@ class _Whitening:
     left: Matrix
     values: Float[np.ndarray, " s"]
     right: Matrix
+    unused: int
 
     @classmethod
-    def of(cls, problem: Problem, rank: int) -> _Whitening:
+    def of(cls, problem: Problem, rank: int, first: Matrix) -> _Whitening:
         squares, vectors = np.linalg.eigh(problem.inputs)
         largest = slice(len(squares) - rank, None)
         scale, vectors = np.sqrt(np.maximum(squares[largest], 0.0)), vectors[:, largest]
-        target = problem.cross @ vectors / scale
+        used = np.concatenate([(problem.cross @ vectors / scale).T, (first @ vectors * scale).T], axis=1)
+        frame = np.linalg.qr(used)[0] if used.shape[1] < rank else np.eye(rank)
+        forward, backward = (vectors * scale) @ frame, frame.T @ (vectors / scale).T
+        target = problem.cross @ backward.T
         left, values, right = np.linalg.svd(target, full_matrices=False)
-        return cls(vectors * scale, (vectors / scale).T, target, left, values, right.T)
+        return cls(forward, backward, target, left, values, right.T, rank - frame.shape[1])
 
 
 def _critical_point(
     start: Layers, white: _Whitening, spectrum: DataSpectrum
 ) -> tuple[Layers, Method, Float[np.ndarray, " chosen"]]:
     """The nearer of two: where Newton's method leads, and the projection on what is learned already."""
-    problem = Problem(np.eye(white.target.shape[1]), white.target)
+    problem = Problem(None, white.target)
     tolerance = CONVERGED * float(np.linalg.norm(white.target))
     candidates: list[tuple[Layers, Method]] = [(_projection(start, white, spectrum.rank), "projection")]
     searched = newton(problem, start, tolerance)
+    searched = searched._replace(layers=_without_residues(searched.layers))
     if searched.converged and _is_quantized(searched.layers, white, spectrum.rank):
         candidates.append((searched.layers, "Newton's method"))
     nearest = min(candidates, key=lambda one: float(np.linalg.norm(flat(one[0]) - flat(start))))
     return *nearest, _shares(nearest[0], white, spectrum.rank)
+
+
+def _without_residues(layers: Layers) -> Layers:
+    """Layers that only the tolerance of the search keeps from zero are zero: their ranks would be noise."""
+    norms = [float(np.linalg.norm(layer)) for layer in layers]
+    least = CONVERGED**0.5 * max(norms)
+    return tuple(layer if norm > least else 0 * layer for layer, norm in zip(layers, norms, strict=True))
 
 
 def _projection(start: Layers, white: _Whitening, rank: int) -> Layers:
