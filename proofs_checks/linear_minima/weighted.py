@@ -131,7 +131,8 @@ def _descend(units: int) -> Any:
     """Descent of networks of this many hidden units: the last loss and gradient norm."""
 
     def slopes(layers: Layers, target: Array, weights: Array) -> Layers:
-        return layer_gradients(layers, weights * (product(layers) - target))
+        found = layer_gradients(layers, weights * (product(layers) - target))
+        return tuple(map(jnp.asarray, found))
 
     def run(start: Layers, target: Array, weights: Array) -> tuple[Array, Array]:
         def step(layers: Layers, _: None) -> tuple[Layers, None]:
