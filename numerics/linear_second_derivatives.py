@@ -205,7 +205,7 @@ def silent_point(layers: Layers, left: Matrix, values: Float[np.ndarray, " r"], 
 
 
 def steepest_descent_direction(problem: Problem, layers: Layers) -> tuple[float, Layers]:
-    """The most negative eigenvalue of the Hessian, to four digits, and its eigenvector shaped as the layers."""
+    """The most negative eigenvalue of the Hessian, to four digits, and its eigenvector, in layers."""
     hessian = Hessian(problem, layers)
     if hessian.size <= _DENSE:
         values, vectors = np.linalg.eigh(hessian.dense())

@@ -194,8 +194,8 @@ def _inertia(
 class _Whitening:
     """W_1 F belongs to whitened inputs, F = V diag(sigma) Q, with the target M = Y^T X V diag(1 / sigma) Q.
 
-    Q has orthonormal columns that span the rows of M and of W_1 before: gradients and second derivatives never
-    leave them. ``unused`` is how many dimensions are left out.
+    Q has orthonormal columns that span the rows of M and of W_1 before: gradients and second derivatives
+    never leave them. ``unused`` is how many dimensions are left out.
     """
 
     forward: Matrix
@@ -242,7 +242,7 @@ def _without_residues(layers: Layers) -> Layers:
 
 
 def _projection(start: Layers, white: _Whitening, rank: int) -> Layers:
-    """The silent point of the modes more than half learned; the origin where they collapse on the way."""
+    """The silent point of the modes more than half learned; the origin if they collapse on the way."""
     product = linear_networks.product(start)
     amplitudes = np.sum((white.left.T @ product) * white.right.T, axis=1)[:rank] / white.values[:rank]
     learned = np.flatnonzero(amplitudes > 0.5)[: min(map(len, start))]
