@@ -1,0 +1,1 @@
+"""Critical points and local minima, certified in ball arithmetic."""
