@@ -100,8 +100,8 @@ class Flow(NamedTuple):
 
 @lru_cache(maxsize=64)
 def flow(seed: int, widths: tuple[int, ...], given: Setting) -> Flow:
-    """dW_h / dt = -G_h - lambda_h W_h from the layers and data of the training with this seed."""
-    layers, data = training.problem(np.random.default_rng(seed), widths)
+    """dW_h / dt = -G_h - lambda_h W_h from the layers of the training with this seed."""
+    layers, task = training.problem(np.random.default_rng(seed), widths)
     sizes = [layer.size for layer in layers]
     cuts, count = np.cumsum(sizes)[:-1], sum(sizes)
 
@@ -111,7 +111,7 @@ def flow(seed: int, widths: tuple[int, ...], given: Setting) -> Flow:
 
     def velocity(_: float, state: Entries) -> Entries:
         found = unpacked(state)
-        slopes = _slopes(found, data, bool(given.logistic))
+        slopes = _slopes(found, task, bool(given.logistic))
         moved = [-G - shrink * W for G, shrink, W in zip(slopes, given.decay, found, strict=True)]
         return np.concatenate([*(one.ravel() for one in moved), _between(slopes)])
 
@@ -127,8 +127,8 @@ def flow(seed: int, widths: tuple[int, ...], given: Setting) -> Flow:
     return Flow(times, between, states[-1, count:], float(budget))
 
 
-def _slopes(layers: Sequence[Entries], data: Any, logistic: bool) -> tuple[Any, ...]:
-    gradient = training.product_gradient(linear_networks.product(layers), data, logistic)
+def _slopes(layers: Sequence[Entries], task: training.Task, logistic: bool) -> tuple[Any, ...]:
+    gradient = training.product_gradient(linear_networks.product(layers), task, logistic)
     return linear_networks.layer_gradients(layers, gradient)
 
 

@@ -21,6 +21,7 @@ from theory import rational_matrices as rational
 from theory.linear_flow.balance import STEPPED, difference, entry, lower, upper
 from theory.linear_flow.balanced import a, b, balanced_layers, gain
 from theory.linear_flow.chain import decay, eta
+from theory.linear_flow.singular_values import sigma, slope, velocity
 
 LossName = Literal["squared", "quartic"]
 LARGEST_WIDTH = 3  # each entry of each layer takes four values of the loss
@@ -76,6 +77,21 @@ def gain_mismatches(
     for r, (rates, slopes) in enumerate(zip(rotated, slope, strict=True)):
         for q, (rate, one) in enumerate(zip(rates, slopes, strict=True)):
             wrong += rate != -value_of(inserted, {a: roots[r], b: roots[q]}) * one
+    return float(wrong)
+
+
+def singular_mismatches(
+    seed: int, *, widths: Sequence[int], loss: LossName, form: Expr | None = None, stretch: str = "1"
+) -> float:
+    """Singular values of the product, of random signs, whose velocity differs from the form."""
+    depth = len(widths) - 1
+    inserted = velocity(depth) if form is None else form
+    rotated, slopes, roots = _velocity(seed, tuple(widths), loss, stretch)
+    signs, wrong = Random(seed), 0
+    for r in range(min(len(rotated), len(rotated[0]))):
+        sign = signs.choice((1, -1))
+        values = {sigma: sign * roots[r] ** depth, slope: sign * slopes[r][r]}
+        wrong += sign * rotated[r][r] != value_of(inserted, values)
     return float(wrong)
 
 

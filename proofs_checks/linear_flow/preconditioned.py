@@ -12,11 +12,11 @@ from sympy import Expr
 from numerics import linear_networks
 from proofs_checks.linear_flow import training
 from proofs_checks.linear_flow.common import Entries, evaluated, extrapolated, setting_of
-from proofs_checks.linear_flow.training import Setting, Start
+from proofs_checks.linear_flow.training import Setting, Start, Task
 from theory.linear_flow.balanced import a, b, gain, norm, radial, tangential
 
 HALVINGS = 3
-TIME_STEPS = 32  # of the largest step size; the smallest has eight times as many
+TIME_STEPS = 16  # of the largest step size: training is then on its way still
 
 
 class Velocity(NamedTuple):
@@ -85,16 +85,16 @@ def product_limit(
     first = _product(found, 0)
     depth = len(widths) - 1 if layers is None else layers
     inserted = gain(depth) if form is None else form
-    predicted = _flow(first, _data(seed, widths, start), given, min(widths), depth, inserted)
+    predicted = _flow(first, _task(seed, widths, start), given, min(widths), depth, inserted)
     return float(np.linalg.norm(extrapolated(ends) - predicted) / np.linalg.norm(predicted - first))
 
 
-def _data(seed: int, widths: Sequence[int], start: Start) -> Any:
-    """The data of the training with this seed."""
+def _task(seed: int, widths: Sequence[int], start: Start) -> Task:
+    """The task of the training with this seed."""
     return training.problem(np.random.default_rng(seed), widths, start)[1]
 
 
-def _flow(first: Entries, data: Any, given: Setting, rank: int, depth: int, form: Expr) -> Entries:
+def _flow(first: Entries, task: Task, given: Setting, rank: int, depth: int, form: Expr) -> Entries:
     """dW / dt = - preconditioned gradient up to the time of the training, by the Runge-Kutta rule of order 4.
 
     Equal steps, half of the training's largest: their error is far below what extrapolation leaves, and a
@@ -102,7 +102,7 @@ def _flow(first: Entries, data: Any, given: Setting, rank: int, depth: int, form
     """
 
     def velocity(W: Entries) -> Entries:
-        gradient = training.product_gradient(W, data, bool(given.logistic))
+        gradient = training.product_gradient(W, task, bool(given.logistic))
         return -_preconditioned(W, gradient, rank, depth, form)
 
     step, W = given.step_size / 2, first
@@ -131,35 +131,35 @@ def _preconditioned(W: Entries, gradient: Entries, rank: int, depth: int, form: 
 def _measured(seed: int, widths: tuple[int, ...], given: Setting, start: Start) -> Velocity:
     found = training.record(seed, widths, given, start)
     layers, slopes = ([one[0] for one in stacks] for stacks in (found.layers, found.slopes))
-    return _velocity(layers, slopes, found.data, given)
+    return _velocity(layers, slopes, found.task, given)
 
 
 def _propagated(seed: int, widths: tuple[int, ...], given: Setting, start: Start) -> Velocity:
-    layers, data = training.problem(np.random.default_rng(seed), widths, start)
-    gradient = training.product_gradient(linear_networks.product(layers), data, bool(given.logistic))
-    return _velocity(layers, linear_networks.layer_gradients(layers, gradient), data, given)
+    layers, task = training.problem(np.random.default_rng(seed), widths, start)
+    gradient = training.product_gradient(linear_networks.product(layers), task, bool(given.logistic))
+    return _velocity(layers, linear_networks.layer_gradients(layers, gradient), task, given)
 
 
-def _velocity(layers: Sequence[Any], slopes: Sequence[Any], data: Any, given: Setting) -> Velocity:
+def _velocity(layers: Sequence[Any], slopes: Sequence[Any], task: Task, given: Setting) -> Velocity:
     """d/dt (W_H ... W_1) = - sum of W_H ... W_{h+1} G_h W_{h-1} ... W_1.
 
     The budget has the longest chain of operations, and the conditioning of the roots of singular values of
-    LEAST or more.
+    LEAST or more; the 1 is for the logistic loss.
     """
     W = np.asarray(linear_networks.product(layers))
     below = list(accumulate(layers[:-1], lambda held, layer: layer @ held, initial=np.eye(W.shape[1])))
     above = list(accumulate(layers[:0:-1], lambda held, layer: held @ layer, initial=np.eye(W.shape[0])))
     rate = -sum(L @ G @ R for L, G, R in zip(reversed(above), slopes, below, strict=True))
-    gradient = training.product_gradient(W, data, bool(given.logistic))
-    sizes = sum(layer.shape[1] for layer in layers) + W.shape[0] + training.EXAMPLES
+    gradient = training.product_gradient(W, task, bool(given.logistic))
+    sizes = sum(layer.shape[1] for layer in layers) + W.shape[0] + len(task.inputs)
     spread = max(float(np.linalg.norm(layer, ord=2)) for layer in layers) ** (2 * len(layers))
-    scale = len(layers) * spread * sum(float(np.linalg.norm(one)) for one in data) * data_norm(data)
+    scale = (
+        len(layers)
+        * spread
+        * sum(float(np.linalg.norm(one)) for one in task[:2])
+        * (float(np.linalg.norm(task.inputs)) + 1)
+    )
     return Velocity(W, gradient, rate, 4 * sizes * training.UNIT * scale / training.LEAST**2)
-
-
-def data_norm(data: Any) -> float:
-    """|X|, with 1 for what the logistic loss adds."""
-    return float(np.linalg.norm(data[0])) + 1.0
 
 
 def _product(stacks: Sequence[Any], step: int) -> Entries:

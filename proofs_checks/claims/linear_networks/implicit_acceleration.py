@@ -20,7 +20,7 @@ from theory.linear_networks.implicit_acceleration import DEFAULT_WIDTHS
 LOSSES = (0.0, 1.0)  # squared and logistic
 # Extrapolation leaves the fourth power of step size times curvature, at most 0.3 here, over 64.
 LIMIT_MARGIN = 2e-4
-STRETCH = 1.3  # of the first layer in controls: it is then no longer balanced with the others
+STRETCH = 2.0  # of the first layer in controls: it is then no longer balanced with the others
 
 _BUDGET = Identity()
 
@@ -106,7 +106,7 @@ def _roots() -> dict[str, Any]:
 def _controls(profile: Profile, setting: dict[str, Any]) -> tuple[Claim, ...]:
     depth = len(setting["widths"]) - 1
     velocity, trained = preconditioned.velocity_residual, preconditioned.product_limit
-    stretched = "the first layer is multiplied by 1.3 and the last divided: the same product, not balanced"
+    stretched = "the first layer is multiplied by 2 and the last divided: the same product, not balanced"
     return (
         _control(profile, "layers out of balance", velocity, {**setting, "stretch": STRETCH}, 1.0, stretched),
         _control(

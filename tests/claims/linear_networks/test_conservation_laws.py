@@ -84,7 +84,7 @@ def test_without_the_gradients_words_the_law_is_not_shown():
 
 
 def test_the_program_descends_as_numpy_does():
-    layers, (inputs, targets) = training.problem(np.random.default_rng(3), WIDTHS)
+    layers, (inputs, targets, _) = training.problem(np.random.default_rng(3), WIDTHS)
     setting = Setting(0.05, (0.1,) * 3)
     with float64():
         found = training.record(3, WIDTHS, setting)
