@@ -1,4 +1,4 @@
-"""Rows of the proof: what the loss of any linear network exceeds reduced-rank regression by (Eckart, Young)."""
+"""Rows of the proof: by what any linear network exceeds reduced-rank regression (Eckart, Young)."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def bound_row(levels: Sequence[Symbol], shares: Sequence[Symbol], rank: int) -> 
     taken = sum(level * share for level, share in zip(levels, shares, strict=True))
     return Row(
         equation(best - taken, missed(levels, shares, rank)),
-        r"what the shares miss of the $k$ largest eigenvalues: no term is negative, since $0 \le \pi_i \le 1$, "
-        r"$\sum \pi_i \le k$ and eigenvalues decrease",
+        r"what the shares miss of the $k$ largest eigenvalues: no term is negative, since "
+        r"$0 \le \pi_i \le 1$, $\sum \pi_i \le k$ and eigenvalues decrease",
         ScalarIdentity(),
     )
 
@@ -124,8 +124,8 @@ def tie_row() -> Row:
     level, angle = symbols("lambda_k phi", positive=True)
     return Row(
         equation(level * cos(angle) ** 2 + level * sin(angle) ** 2, level),
-        r"where $\lambda_k = \lambda_{k + 1}$, the eigenvector turned by $\phi$ into the next one captures as "
-        "much: many products, one loss",
+        r"where $\lambda_k = \lambda_{k + 1}$, the eigenvector turned by $\phi$ into the next one captures "
+        "as much: many products, one loss",
         ScalarIdentity(),
     )
 
@@ -137,8 +137,8 @@ def training_rows() -> tuple[Row, ...]:
         strict,
         Row(
             strict.relation,
-            "two layers and distinct eigenvalues: all saddles are strict, and from almost every start descent "
-            "with small steps does not converge to a strict saddle",
+            "two layers and distinct eigenvalues: all saddles are strict, and from almost every start "
+            "descent with small steps does not converge to a strict saddle",
             Citation(STRICT),
         ),
     )
