@@ -23,6 +23,7 @@ _HOME = {
     "Verdict": "proofs_checks.verdict",
     "audit": "proofs_checks.audit.run",
     "batched": "proofs_checks.experiment",
+    "critical_points": "proofs_checks.commands.critical_points",
     "derive": "proofs_checks.run",
     "kernel": "proofs_checks.analytic_kernels",
     "on_host": "proofs_checks.experiment",

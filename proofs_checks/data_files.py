@@ -47,7 +47,7 @@ def read_data(source: str | PathLike[str] | np.ndarray, name: str) -> Matrix:
     Raises InputError, one line, for a file that is missing or not npy, object arrays, types that are no real
     numbers, other than two dimensions, no entries, NaN, infinities and numbers whose squares overflow.
     """
-    array = source if isinstance(source, np.ndarray) else _load(Path(source), name)
+    array = _load(Path(source), name) if isinstance(source, str | PathLike) else np.asarray(source)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} holds {array.dtype} entries: real numbers are allowed")
     if array.ndim != 2:

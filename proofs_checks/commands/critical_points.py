@@ -192,6 +192,9 @@ def run(
     return Result(sizes, len(x.values), spectrum, landscape, best, worst[::-1], located)
 
 
+critical_points = run  # what it is called in Python, from proofs_checks
+
+
 def read_widths(widths: Widths) -> tuple[int, ...]:
     """(d_0, ..., d_H) with H >= 2. Raises InputError."""
     from theory.parameters import positive_integers

@@ -87,13 +87,19 @@ def test_added_theorem_is_found_derived_and_judged(tmp_path):
     assert "2 passed" in completed.stdout
 
 
-def test_code_of_the_kernels_page_runs(tmp_path):
-    script = "\n".join(blocks(ROOT / "docs" / "kernels.md", "python"))
+DRAWN = {
+    "kernels.md": {"spectrum.svg", "phases.svg", "training.svg", "exponents.svg"},
+    "my_landscape.md": {"landscape.svg", "training.svg", "phases.svg"},
+}
+
+
+@pytest.mark.parametrize("page", DRAWN)
+def test_code_of_a_page_runs_and_draws(page, tmp_path):
+    script = "\n".join(blocks(ROOT / "docs" / page, "python"))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-W", "error", "-c", script]
     completed = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert completed.returncode == 0, completed.stderr
-    drawn = {path.name for path in tmp_path.glob("*.svg")}
-    assert drawn == {"spectrum.svg", "phases.svg", "training.svg", "exponents.svg"}
+    assert {path.name for path in tmp_path.glob("*.svg")} == DRAWN[page]

@@ -190,6 +190,17 @@ class Landscape:
         groups = range(len(self.spectrum.multiplicities))
         return tuple(self.at(self._filled(groups, rank)) for rank in range(self.largest_rank + 1))
 
+    def extensions(self, choice: Choice) -> tuple[Choice, ...]:
+        """The choices of one eigenvalue more, in all groups where one is left."""
+        if sum(choice) == self.largest_rank:
+            return ()
+        pairs = enumerate(zip(choice, self.spectrum.multiplicities, strict=True))
+        return tuple(
+            (*choice[:group], chosen + 1, *choice[group + 1 :])
+            for group, (chosen, size) in pairs
+            if chosen < size
+        )
+
     def _gain(self, choice: Choice) -> Any:
         pairs = zip(choice, self.spectrum.values, strict=True)
         return sum(chosen * value for chosen, value in pairs if chosen)
