@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import combinations
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sympy import Expr, Integer, Rational, Symbol
 
 from proofs_checks.challenge import Sampler
 from proofs_checks.insertion import value_of
 from theory import rational_matrices
-from theory.linear_landscape import deep_counts, strings
+from theory.linear_landscape import deep_counts, paths, strings
 from theory.linear_landscape.deep_blocks import r
 from theory.linear_landscape.deep_counts import ties
 from theory.linear_landscape.deep_points import DeepPoint
@@ -25,13 +25,20 @@ LARGEST_WIDTH = 4  # of two layers, less of more: exact characteristic polynomia
 SILENCES = (0.2, 0.5, 1.0)  # chances that a string stops: open layers, a mixture, nothing idle passes
 
 Values = dict[Symbol, Rational]
+Rule = Literal["pivots", "middle block", "outer block", "always"]
 
 
 class Found(NamedTuple):
-    """The inertia of the exact Hessian of one point, and the letters of the closed forms there."""
+    """The inertia of the exact Hessian of one point, and the letters of the closed forms there.
+
+    ``blocks`` says of each pivot by how much its two blocks exceed rank r; ``couplings`` counts the pairs of
+    entries that multiply, over the strings that the point was built from.
+    """
 
     inertia: Inertia
     values: Values
+    blocks: list[tuple[int, int]]
+    couplings: int
 
 
 def inertia_exceptions(
@@ -53,8 +60,46 @@ def inertias(seed: int, widths: tuple[int, ...], levels: tuple[int, ...]) -> lis
     for point in points(seed, widths, levels):
         if not all(slope.is_zero_matrix for slope in point.gradient):
             raise ValueError("a constructed point has a gradient: this is a defect of the construction")
-        found.append(Found(rational_matrices.inertia(point.hessian()), values_at(point)))
+        inertia = rational_matrices.inertia(point.hessian())
+        found.append(Found(inertia, values_at(point), _blocks(point), _couplings(point)))
     return found
+
+
+def misclassified(seed: int, *, widths: Sequence[int], levels: Sequence[int], rule: Rule) -> float:
+    """Critical points whose exact Hessian has a negative eigenvalue and should not, or the other way round.
+
+    It should where a larger singular value than a chosen one is not chosen, and where the rule says so.
+    """
+    strict = RULES[rule]
+    return float(
+        sum(
+            (found.inertia.negative > 0) != (found.values[inv] > 0 or strict(found.blocks))
+            for found in inertias(seed, tuple(widths), tuple(levels))
+        )
+    )
+
+
+RULES: dict[Rule, Callable[[list[tuple[int, int]]], bool]] = {
+    "pivots": lambda blocks: any(middle and outer for middle, outer in blocks),
+    "middle block": lambda blocks: any(middle for middle, _ in blocks),
+    "outer block": lambda blocks: any(outer for _, outer in blocks),
+    "always": lambda blocks: True,
+}
+
+
+def pivot_exceptions(
+    seed: int, *, widths: Sequence[int], levels: Sequence[int], untightened: Expr, most: int
+) -> float:
+    """1.0 if at a critical point the sum over pivots is not what strings give, or does not bound the index.
+
+    With c the exact index less inv(S), c <= sum <= ``most`` c.
+    """
+
+    def differs(found: Found) -> bool:
+        value, beyond = value_of(untightened, found.values), found.inertia.negative - found.values[inv]
+        return value != found.couplings or not beyond <= value <= most * beyond
+
+    return float(any(map(differs, inertias(seed, tuple(widths), tuple(levels)))))
 
 
 def points(seed: int, widths: Sequence[int], levels: Sequence[int]) -> Iterator[DeepPoint]:
@@ -80,6 +125,15 @@ def values_at(point: DeepPoint) -> Values:
     return {letter: Integer(number) for letter, number in numbers.items()}
 
 
+def _blocks(point: DeepPoint) -> list[tuple[int, int]]:
+    return paths.blocks(len(point.layers), len(point.chosen), point.forward, point.around)
+
+
+def _couplings(point: DeepPoint) -> int:
+    layers = len(point.layers)
+    return sum(strings.couplings(layers, *pair) for pair in combinations(point.strings, 2))
+
+
 # --- regimes ----------------------------------------------------------------------------------------------
 
 
@@ -89,15 +143,25 @@ def regimes(layers: int) -> dict[str, Sampler]:
     return {name: partial(_letters, layers, silence) for name, silence in zip(names, SILENCES, strict=True)}
 
 
-def silent_letters(random: Random) -> Values:
-    """Two layers that pass nothing idle, and the largest eigenvalues chosen."""
-    chosen, unexplained = random.randint(0, 3), random.randint(0, 4)
-    rho = chosen + unexplained
-    values = dict.fromkeys(deep_counts.ranks(2), Integer(chosen))
-    sizes = {deep_counts.width(node): Integer(rho + random.randint(0, 3)) for node in (0, 2)}
-    hidden = Integer(chosen + random.randint(0, 4))
-    fixed = {deep_counts.around(2, 0): Integer(rho), r: Integer(chosen), inv: Integer(0), ties: Integer(0)}
-    return {**values, **sizes, deep_counts.width(1): hidden, **fixed}
+def silent_letters(layers: int, random: Random) -> Values:
+    """Layers that pass nothing idle, and the largest eigenvalues chosen."""
+    chosen = random.randint(0, 3)
+    rho = chosen + random.randint(0, 4)
+    widths = (
+        rho + random.randint(0, 3),
+        *(chosen + random.randint(0, 4) for _ in range(layers - 1)),
+        rho + random.randint(0, 3),
+    )
+    return silent(widths, rho, chosen)
+
+
+def silent(widths: Sequence[int], rho: int, chosen: int) -> Values:
+    """The letters where nothing idle passes a layer, and the ``chosen`` largest eigenvalues are chosen."""
+    layers = len(widths) - 1
+    ranks = dict.fromkeys(deep_counts.ranks(layers), chosen)
+    sizes = {deep_counts.width(node): size for node, size in enumerate(widths)}
+    numbers = {**ranks, **sizes, deep_counts.around(layers, 0): rho, r: chosen, inv: 0, ties: 0}
+    return {letter: Integer(number) for letter, number in numbers.items()}
 
 
 def _letters(layers: int, silence: float, random: Random) -> Values:

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import combinations, product
 from typing import Any
 
-from sympy import Basic, Eq, Expr, Function, Integer, MatrixSymbol, Rational, Symbol, symbols
+from sympy import Basic, Eq, Expr, Function, Integer, Le, MatrixSymbol, Symbol, symbols
 
 from theory.derivation import Row
 from theory.linear_landscape import paths, strings
@@ -23,6 +23,7 @@ from theory.proving.consequence import Consequence
 from theory.proving.definition import Citation, Definition
 from theory.proving.enumeration import Enumeration
 from theory.proving.identity import Identity
+from theory.proving.nonnegativity import Nonnegativity
 from theory.statement import Domain, Source
 
 STRINGS = Source(
@@ -34,7 +35,7 @@ STRINGS = Source(
 
 ties, q = symbols("tie q", integer=True, nonnegative=True)
 POSITIVE = Symbol("#_+")
-i, j = symbols("i j", integer=True, nonnegative=True)  # two strings, by their places in ``strings.arcs``
+i, j = symbols("i j", integer=True)  # two strings, by their places in ``strings.arcs``
 _rank = Function("rank")
 
 
@@ -81,26 +82,22 @@ class Shared(Function):
 @cache
 def width(node: int) -> Symbol:
     """d_a."""
-    return Symbol(f"d_{node}", integer=True, positive=True)
+    return Symbol(f"d_{node}")
 
 
 def forward(before: int, after: int) -> Symbol:
     """f_ab, or d_a for the empty product."""
-    return width(before) if before == after else _nonnegative(f"f_{before}{after}")
+    return width(before) if before == after else Symbol(f"f_{before}{after}")
 
 
 def around(before: int, after: int) -> Symbol:
     """g_ab."""
-    return _nonnegative(f"g_{before}{after}")
+    return Symbol(f"g_{before}{after}")
 
 
 def multiplicity(one: String) -> Symbol:
     """m_ab, of strings of b nodes from node a on."""
-    return _nonnegative(f"m_{one.start}{one.length}")
-
-
-def _nonnegative(name: str) -> Symbol:
-    return Symbol(name, integer=True, nonnegative=True)
+    return Symbol(f"m_{one.start}{one.length}", nonnegative=True)
 
 
 def crossings(layers: int) -> Expr:
@@ -137,8 +134,7 @@ def ranks(layers: int) -> tuple[Symbol, ...]:
 
 def untightened(layers: int) -> Expr:
     """The sum over pivots of (rank of the middle block - r) (rank of the outer block - r)."""
-    pairs = combinations(range(1, layers + 1), 2)
-    return sum(((forward(h, k - 1) - r) * (around(k, h - 1) - r) for h, k in pairs), Integer(0))
+    return sum((middle * outer for middle, outer in paths.blocks(layers, r, forward, around)), Integer(0))
 
 
 # --- strings ----------------------------------------------------------------------------------------------
@@ -307,7 +303,7 @@ def nullity_relation(layers: int) -> Eq:
     return equation(NULLITY, nullity(layers))
 
 
-def limiting_case(layers: int) -> Row:
+def limiting_case(layers: int, count: Expr) -> Row:
     """Nothing idle but the middle, open with rank q: the index is that of two layers with q idle units."""
     rho = around(layers, 0)
     values: dict[Symbol, Expr] = dict.fromkeys(ranks(layers), r)
@@ -316,16 +312,50 @@ def limiting_case(layers: int) -> Row:
     values |= {width(node): r + q for node in range(1, layers)}
     values[rho] = rho
     return Row(
-        equation(_inserted(crossings(layers), values), q * (rho - r)),
+        equation(_inserted(count, values), q * (rho - r)),
         "only the middle is open, with rank $q$: as in two layers with $q$ idle units",
         Identity(),
     )
 
 
-def domain(layers: int) -> Domain:
-    """Ranges of the ranks for the second lock: any numbers, since the identities hold for all."""
-    letters = (*ranks(layers), *(width(node) for node in range(layers + 1)), r, inv, ties)
-    return Domain({letter: (Rational(1), Rational(9)) for letter in letters})
+def bound_rows(layers: int) -> tuple[Row, ...]:
+    """The index beyond inv(S) vanishes with the sum over pivots: each is a multiple of the other at most."""
+    rules = rank_rules(layers)
+    inserted = {rule.lhs: rule.rhs for rule in rules}
+    pairs, pivots = closed_pairs(layers), weighted(layers, strings.couplings)
+    below, above = Le(pairs, pivots, evaluate=False), Le(pivots, most(layers) * pairs, evaluate=False)
+    lower, upper = bounds(layers)
+    return (
+        Row(
+            equation(_inserted(crossings(layers), inserted), pairs),
+            "each pair of strings that closes the circle, once",
+            Identity(),
+        ),
+        Row(
+            equation(_inserted(untightened(layers), inserted), pivots),
+            "likewise, as often as there are pairs of layers whose entries multiply: a pivot is tightened "
+            "where no strings hold its two blocks",
+            Identity(),
+        ),
+        Row(
+            below, "multiplicities are not negative, and those pairs of layers at least one", Nonnegativity()
+        ),
+        Row(above, f"and at most {most(layers)}", Nonnegativity()),
+        Row(lower, "insert the ranks", Consequence((*rules, below))),
+        Row(upper, "likewise", Consequence((*rules, above))),
+    )
+
+
+def most(layers: int) -> Integer:
+    """The most pairs of layers whose entries multiply, over all pairs of strings."""
+    arcs = strings.arcs(layers)
+    return Integer(max(strings.couplings(layers, *pair) for pair in product(arcs, arcs)))
+
+
+def bounds(layers: int) -> tuple[Basic, Basic]:
+    """c <= t <= K c with t the sum over pivots."""
+    c, t = crossings(layers), untightened(layers)
+    return Le(c, t, evaluate=False), Le(t, most(layers) * c, evaluate=False)
 
 
 def _inserted(expression: Expr, values: dict[Symbol, Expr]) -> Expr:

@@ -71,12 +71,19 @@ def inertia(
     return Inertia(below, parameters - below - above, above)
 
 
-def tightened(layers: int, rank: int, forward: Rank, around: Rank) -> bool:
-    """Whether all pairs of layers h < k are tightened.
+def blocks(layers: int, rank: Any, forward: Rank, around: Rank) -> list[tuple[Any, Any]]:
+    """By how much each pivot, a pair of layers h < k, fails to be tightened in its two blocks.
 
-    One of W_{k-1} ... W_{h+1} and W_{h-1} ... W_1 Sigma_XY W_H ... W_{k+1} has rank r then.
-
-    Source: Achour, Malgouyres and Gerchinovitz 2024, who call the pairs pivots and those that do tightened.
+    rank(W_{k-1} ... W_{h+1}) - r of the middle one, rank(W_{h-1} ... W_1 Sigma_XY W_H ... W_{k+1}) - r of
+    the outer one.
     """
     pairs = combinations(range(1, layers + 1), 2)
-    return all(rank in (forward(h, k - 1), around(k, h - 1)) for h, k in pairs)
+    return [(forward(h, k - 1) - rank, around(k, h - 1) - rank) for h, k in pairs]
+
+
+def tightened(layers: int, rank: int, forward: Rank, around: Rank) -> bool:
+    """Whether of every pivot at least one block has rank r.
+
+    Source: Achour, Malgouyres and Gerchinovitz 2024.
+    """
+    return all(0 in pair for pair in blocks(layers, rank, forward, around))

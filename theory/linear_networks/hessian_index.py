@@ -70,7 +70,7 @@ def derivation(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Derivation:
             *deep_counts.string_rows(layers),
             *deep_counts.count_rows(layers),
         ),
-        deep_counts.limiting_case(layers),
+        deep_counts.limiting_case(layers, deep_counts.crossings(layers)),
     )
 
 

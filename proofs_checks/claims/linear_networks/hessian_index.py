@@ -18,7 +18,7 @@ from proofs_checks.linear_landscape import critical_manifold, deep_exact, deep_f
 from proofs_checks.profile import Profile
 from theory.linear_landscape import deep_counts
 from theory.linear_landscape.deep_blocks import r
-from theory.linear_landscape.deep_counts import around, ties, width
+from theory.linear_landscape.deep_counts import around
 from theory.linear_landscape.second_order import inv
 
 Widths = tuple[int, ...]
@@ -120,7 +120,7 @@ def _floats(profile: Profile, widths: Widths) -> Claim:
 def _pauses(profile: Profile, widths: Widths) -> Claim:
     """Two layers of the user's widths, so that there is an index to see where training pauses."""
     sizes = trained_widths(widths)
-    sampled = {"nothing idle passes": deep_exact.silent_letters}
+    sampled = {"nothing idle passes": partial(deep_exact.silent_letters, 2)}
 
     def claim(index: Expr) -> Claim:
         return Claim(
@@ -143,16 +143,11 @@ def trained_widths(widths: Widths) -> tuple[int, int, int]:
     return first, hidden, last
 
 
-def pause_indices(widths: tuple[int, int, int], index: Expr) -> tuple[float, ...]:
+def pause_indices(widths: Widths, index: Expr) -> tuple[float, ...]:
     """The index at r = 0, 1, ... largest eigenvalues chosen, all idle directions silent."""
     rho = deep_trained.modes(widths)
-    found = []
-    for rank in range(min(widths[1], rho) + 1):
-        values = dict.fromkeys(deep_counts.ranks(2), Integer(rank))
-        values |= {width(node): Integer(size) for node, size in enumerate(widths)}
-        values |= {around(2, 0): Integer(rho), r: Integer(rank), inv: Integer(0), ties: Integer(0)}
-        found.append(float(value_of(index, values)))
-    return tuple(found)
+    ranks = range(min(*widths, rho) + 1)
+    return tuple(float(value_of(index, deep_exact.silent(widths, rho, rank))) for rank in ranks)
 
 
 def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:

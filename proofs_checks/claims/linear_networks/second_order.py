@@ -1,0 +1,137 @@
+"""Strict and non-strict saddles of linear networks, on trial: exact Hessians, and where training pauses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from sympy import Expr
+
+from proofs_checks.challenge import ClosedForm
+from proofs_checks.claim import Claim, Point
+from proofs_checks.claims.linear_networks.hessian_index import cases, pause_indices, trained_widths
+from proofs_checks.comparators import Identity
+from proofs_checks.experiment import on_host
+from proofs_checks.linear_landscape import deep_exact, deep_trained
+from proofs_checks.profile import Profile
+from theory.linear_landscape import deep_counts
+
+Widths = tuple[int, ...]
+
+TRAINED_LAYERS = 3  # the fewest with non-strict saddles; more need longer runs
+
+_BUDGET = Identity()
+
+
+def claims(profile: Profile, widths: Widths = (4, 3, 3, 3)) -> tuple[Claim, ...]:
+    """Claims and controls at the depth of ``widths``; exact Hessians at widths cut as for the index."""
+    return (
+        _kinds(profile, widths),
+        _pivots(profile, widths),
+        _pauses(profile, widths),
+        *_controls(profile, widths),
+    )
+
+
+def _kinds(profile: Profile, widths: Widths) -> Claim:
+    return Claim(
+        "strict where a pivot is open",
+        "the exact Hessian has a negative eigenvalue where a larger eigenvalue is not chosen or a pivot is "
+        "not tightened, and nowhere else: number of exceptions",
+        _BUDGET,
+        on_host(partial(deep_exact.misclassified, rule="pivots")),
+        tuple(Point(case, 0.0) for case in cases(widths)),
+        profile.scale(1),
+    )
+
+
+def _pivots(profile: Profile, widths: Widths) -> Claim:
+    layers = len(widths) - 1
+    most = int(deep_counts.most(layers))
+
+    def claim(untightened: Expr) -> Claim:
+        experiment = partial(deep_exact.pivot_exceptions, untightened=untightened, most=most)
+        return Claim(
+            "sum over pivots",
+            "from exact ranks: it counts the pairs of layers whose entries multiply, over the strings that "
+            "the point was built from, and bounds the index beyond inv(S) both ways: 1 if anywhere it does not",
+            _BUDGET,
+            on_host(experiment),
+            tuple(Point(case, 0.0) for case in cases(widths)),
+            profile.scale(1),
+        )
+
+    form = deep_counts.untightened(layers)
+    return replace(claim(form), closed_forms=(ClosedForm("sum", form, deep_exact.regimes(layers), claim),))
+
+
+def _pauses(profile: Profile, widths: Widths) -> Claim:
+    """Three layers, whatever the depth: there the plateaus are non-strict saddles."""
+    sizes = three_layers(widths)
+
+    def claim(index: Expr) -> Claim:
+        return Claim(
+            "three layers pause at non-strict saddles",
+            "trained from small weights, $0, 1, ...$ modes learned: eigenvalues of the network's Hessian "
+            "below minus half the least singular value",
+            _BUDGET,
+            on_host(deep_trained.negative_at_pauses),
+            (Point({"widths": list(sizes)}, pause_indices(sizes, index)),),
+            profile.scale(4),
+        )
+
+    form = deep_counts.index(TRAINED_LAYERS)
+    sampled = {"nothing idle passes": partial(deep_exact.silent_letters, TRAINED_LAYERS)}
+    return replace(claim(form), closed_forms=(ClosedForm("index", form, sampled, claim),))
+
+
+def three_layers(widths: Widths) -> Widths:
+    """The ends and the narrowest hidden layer, twice."""
+    first, hidden, last = trained_widths(widths)
+    return first, hidden, hidden, last
+
+
+def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    """Wrong rules, and a depth without non-strict saddles."""
+    sizes = trained_widths(widths)
+    two = _control(
+        profile,
+        "two layers pause at non-strict saddles",
+        "eigenvalues below minus half the least singular value where two layers pause: none",
+        deep_trained.negative_at_pauses,
+        Point({"widths": list(sizes)}, (0.0,) * (min(*sizes, deep_trained.MODES) + 1)),
+        "with two layers the middle block of the only pivot is the identity: all saddles are strict",
+    )
+    if len(widths) == 3:
+        return (two,)
+    rules = {
+        "middle block": ("middle block only", "a pivot is tightened too where the outer block has rank r"),
+        "outer block": ("outer block only", "a pivot is tightened too where the middle block has rank r"),
+        "always": ("every saddle is strict", "three layers and more have non-strict saddles, and minima"),
+    }
+    return (two, *(_wrong_rule(profile, widths, rule, *words) for rule, words in rules.items()))
+
+
+def _wrong_rule(profile: Profile, widths: Widths, rule: str, name: str, reason: str) -> Claim:
+    return _control(
+        profile,
+        name,
+        "the exact Hessian has a negative eigenvalue where this rule says so: number of exceptions",
+        partial(deep_exact.misclassified, rule=rule),
+        Point(cases(widths)[-1], 0.0),
+        reason,
+    )
+
+
+def _control(profile: Profile, name: str, claim: str, experiment: Any, point: Point, reason: str) -> Claim:
+    return Claim(
+        name,
+        claim,
+        _BUDGET,
+        on_host(experiment),
+        (point,),
+        profile.scale(1),
+        expected="refuted",
+        reason=reason,
+    )
