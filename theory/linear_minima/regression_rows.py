@@ -19,12 +19,6 @@ from theory.proving.identity import Identity as ScalarIdentity
 from theory.proving.matrix_words import MatrixWords
 from theory.statement import Source
 
-STRICT = Source(
-    "J. D. Lee, M. Simchowitz, M. I. Jordan and B. Recht",
-    "Gradient descent only converges to minimizers",
-    2016,
-    identifier="arXiv:1602.04915",
-)
 SPECTRAL = Source("R. A. Horn and C. R. Johnson", "Matrix Analysis, 2nd edition", 2012, "Section 2.5")
 
 j = Symbol("j", integer=True, positive=True)  # the rank of the product
@@ -43,7 +37,7 @@ DISTANCE = squared_norm(Z - K * K.T * M)
 CAPTURED = Trace(w.Lambda * Gamma)
 _INSIDE = Trace(K.T * M * M.T * K)
 
-SQUARE = minimum_rows()[0]
+SQUARE, _, ONLY_STRICT_SADDLES = minimum_rows()
 IN_WHITENED = equation(SQUARE.relation.rhs, Trace(w.S_YY) - squared_norm(M) + squared_norm(Z - M))
 PROJECTED = equation(squared_norm(Z - M), DISTANCE + squared_norm(M) - _INSIDE)
 SEEN = equation(_INSIDE, CAPTURED)
@@ -114,7 +108,7 @@ def attained_row() -> Row:
     return Row(
         equation(squared_norm(w.Y - best * w.X), Trace(w.S_YY) - Trace(w.Lambda_S)),
         r"$A B = U_S U_S^T \Sigma_{YX} \Sigma_{XX}^{-1}$ attains it with the first $k$ eigenvectors; the "
-        r"terms of the excess vanish nowhere else if $\lambda_k \gt \lambda_{k + 1}$: the product is unique",
+        r"terms of the excess vanish nowhere else if $\lambda_k > \lambda_{k + 1}$: the product is unique",
         MatrixWords(w.any_critical_point, known, w.SYMMETRIC, w.DIAGONAL),
     )
 
@@ -127,20 +121,6 @@ def tie_row() -> Row:
         r"where $\lambda_k = \lambda_{k + 1}$, the eigenvector turned by $\phi$ into the next one captures "
         "as much: many products, one loss",
         ScalarIdentity(),
-    )
-
-
-def training_rows() -> tuple[Row, ...]:
-    """Two layers: whatever is no minimum has a negative direction, so descent does not stay there."""
-    strict = minimum_rows()[2]
-    return (
-        strict,
-        Row(
-            strict.relation,
-            "two layers and distinct eigenvalues: all saddles are strict, and from almost every start "
-            "descent with small steps does not converge to a strict saddle",
-            Citation(STRICT),
-        ),
     )
 
 

@@ -99,7 +99,7 @@ def statement(
         hypotheses=(
             Hypothesis("the larger singular value is the one left out", relation=Gt(s_1, s_2)),
             Hypothesis(
-                r"the off-diagonal entries weigh enough: $\omega s_2 \gt s_1$", relation=Gt(omega * s_2, s_1)
+                r"the off-diagonal entries weigh enough: $\omega s_2 > s_1$", relation=Gt(omega * s_2, s_1)
             ),
         ),
         conclusion=And(

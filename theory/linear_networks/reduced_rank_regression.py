@@ -29,6 +29,13 @@ ECKART_YOUNG = Source(
     identifier="doi:10.1007/BF02288367",
 )
 
+STRICT = Source(
+    "J. D. Lee, M. Simchowitz, M. I. Jordan and B. Recht",
+    "Gradient descent only converges to minimizers",
+    2016,
+    identifier="arXiv:1602.04915",
+)
+
 TOTAL = Symbol("T", positive=True)
 DISTANCE = Symbol("delta", nonnegative=True)
 L, L_MIN = symbols("L L_min")
@@ -89,25 +96,26 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Statement:
             r"$\Sigma = \Sigma_{YX} \Sigma_{XX}^{-1} \Sigma_{YX}^T$, unweighted. Any network exceeds it by "
             r"what its columns miss of them ($\pi_i$ is the share of eigenvector $i$ inside the column "
             r"space) and by $\delta$, the squared distance of $W X$ from the best that this column space "
-            r"allows. With $\lambda_k = \lambda_{k + 1}$ many products have the same loss."
+            r"allows. With $\lambda_k = \lambda_{k + 1}$ many products have the same loss. In two layers all "
+            r"critical points but the minima are strict saddles, which descent avoids from almost every start."
         ),
         hypotheses=(
             Hypothesis(r"$\Sigma_{XX} = X X^T$ is positive definite and $\Sigma_{YX}$ has full rank"),
             Hypothesis(
-                r"$\lambda_1 \ge \lambda_2 \ge \dots \gt 0$ are the eigenvalues of $\Sigma$, ties allowed",
+                r"$\lambda_1 \ge \lambda_2 \ge \dots > 0$ are the eigenvalues of $\Sigma$, ties allowed",
                 relation=And(*decreasing) if decreasing else None,
             ),
         ),
         conclusion=And(*_parts(widths)),
         regime="exact",
-        sources=(IZENMAN, ECKART_YOUNG),
+        sources=(IZENMAN, ECKART_YOUNG, STRICT),
         instance={level: Integer(len(levels) - k) for k, level in enumerate(levels)},
         domain=_domain(widths),
     )
 
 
 def derivation(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Derivation:
-    """Complete the square, project, and compare the shares with the best; training at the end."""
+    """Complete the square, project, and compare the shares with the best."""
     return Derivation(
         statement(widths),
         (
@@ -115,7 +123,7 @@ def derivation(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Derivation:
             rows.bound_row(eigenvalues(widths), shares(widths), rank(widths)),
             rows.attained_row(),
             rows.tie_row(),
-            *rows.training_rows(),
+            rows.ONLY_STRICT_SADDLES,
             *_concluding_rows(widths),
         ),
         _limiting_case(),
