@@ -201,8 +201,10 @@ def _initial(setting: Setting, found: Moments, directions: Modes | None) -> tupl
     if setting.initialization == "random":
         layers = linear_networks.small(key, widths, scale)
     else:
-        target = jnp.full(min(widths), scale**setting.depth)
-        layers = linear_networks.balanced(key, target, widths)
+        # Balanced where the network sees the data: the first layer reads the range of X only.
+        seen = (len(found.variances), *widths[1:])
+        first, *others = linear_networks.balanced(key, jnp.full(min(seen), scale**setting.depth), seen)
+        layers = (first @ found.basis.T, *others)
     weights = tuple(np.asarray(layer) for layer in layers)
     if setting.initialization == "aligned":
         weights = _aligned(setting, weights, found, directions)

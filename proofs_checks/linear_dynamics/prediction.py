@@ -113,6 +113,6 @@ def _riccati(found: Moments, layers: Sequence[Matrix], times: Curve) -> Predicti
 def _unbalanced(imbalance: Matrix) -> str:
     return (
         "the initial weights are not balanced, |W_2^T W_2 - W_1 W_1^T| = "
-        f"{np.linalg.norm(imbalance, 2):.2g}: the matrix solution is that of balanced weights with the same Q_0, exact in the limit of small "
-        "weights; the error stated is against the integrated flow."
+        f"{np.linalg.norm(imbalance, 2):.2g}: the matrix solution is that of balanced weights with the same "
+        "Q_0, exact in the limit of small weights; the error stated is against the integrated flow."
     )
