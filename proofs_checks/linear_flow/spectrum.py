@@ -21,17 +21,26 @@ TIME_STEPS = 16  # of the largest step size: training is then on its way still
 
 
 class Course(NamedTuple):
-    """Singular values (step, r) of the product before each step, and gamma_r = u_r^T G v_r."""
+    """Singular values (step, r) of the product before each step, and gamma_r = u_r^T G v_r.
+
+    All steps of a record, so that closed forms see arrays of one shape; ``steps`` reach the common time.
+    """
 
     values: Entries
     slopes: Entries
     step_size: float
+    steps: int
+
+    def integral(self, rates: Entries) -> Entries:
+        """Over the time, by the trapezoidal rule."""
+        inner = rates[1 : self.steps].sum(axis=0)
+        return np.asarray(self.step_size * (inner + (rates[0] + rates[self.steps]) / 2))
 
 
 def movement_errors(
     seed: int, *, widths: Sequence[int], form: Expr | None = None, layers: int | None = None, **options: Any
 ) -> tuple[float, ...]:
-    """Change of sum_r sigma_r^{2 p} / (2 p), p = 1, ..., POWERS, minus what the form gives, without step size.
+    """Change of sum_r sigma_r^{2 p} / (2 p), p = 1, ..., POWERS, minus what the form gives.
 
     The form is integrated as sum_r sigma_r^{2 p - 1} form: power sums are smooth where singular values nearly
     meet, and as many of them as there are singular values determine these. The differences are extrapolated
@@ -43,11 +52,10 @@ def movement_errors(
     for course in _courses(seed, tuple(widths), options):
         rates = evaluated(inserted, {sigma: course.values, slope: course.slopes})
         powers = [course.values ** (2 * p - 1) for p in range(1, POWERS + 1)]
-        integrals = [course.step_size * _trapezoid((power * rates).sum(axis=1)) for power in powers]
-        sums = [(course.values ** (2 * p)).sum(axis=1) / (2 * p) for p in range(1, POWERS + 1)]
-        changes = [one[-1] - one[0] for one in sums]
-        errors.append(np.array(changes) - np.array(integrals))
-        way = np.array([course.step_size * np.abs(power * rates).sum() for power in powers])
+        sums = np.array([(course.values ** (2 * p)).sum(axis=1) / (2 * p) for p in range(1, POWERS + 1)])
+        integrals = np.array([course.integral((power * rates).sum(axis=1)) for power in powers])
+        errors.append(sums[:, course.steps] - sums[:, 0] - integrals)
+        way = np.array([course.integral(np.abs(power * rates).sum(axis=1)) for power in powers])
     return tuple(map(float, extrapolated(errors) / way))
 
 
@@ -57,9 +65,9 @@ def potential_error(seed: int, *, widths: Sequence[int], form: Expr | None = Non
     inserted = potential(depth) if form is None else form
     errors, way = [], 1.0
     for course in _courses(seed, tuple(widths), options):
-        first, last = (evaluated(inserted, {size: course.values[step]}).sum() for step in (0, -1))
-        errors.append(last - first + depth * course.step_size * _trapezoid(course.slopes.sum(axis=1)))
-        way = depth * course.step_size * float(np.abs(course.slopes).sum())
+        first, last = (evaluated(inserted, {size: course.values[k]}).sum() for k in (0, course.steps))
+        errors.append(last - first + depth * course.integral(course.slopes.sum(axis=1)))
+        way = depth * float(course.integral(np.abs(course.slopes).sum(axis=1)))
     return float(extrapolated(errors) / way)
 
 
@@ -94,12 +102,12 @@ def _courses(seed: int, widths: tuple[int, ...], options: dict[str, Any]) -> lis
 def _course(seed: int, widths: tuple[int, ...], given: Setting, start: Start, steps: int) -> Course:
     """Singular values in decreasing order: what is summed over all of them does not depend on it."""
     found = training.record(seed, widths, given, start)
-    W = _products([stack[: steps + 1] for stack in found.layers])
+    W = _products(found.layers)
     U, values, Vt = np.linalg.svd(W, full_matrices=False)
     gradients = training.product_gradient(W, found.task, bool(given.logistic))
     slopes = np.einsum("tir,tij,trj->tr", U, gradients, Vt)
     rank = start.rank or min(widths)
-    return Course(values[:, :rank], slopes[:, :rank], given.step_size)
+    return Course(values[:, :rank], slopes[:, :rank], given.step_size, steps)
 
 
 def _started(widths: Sequence[int], options: dict[str, Any], **more: Any) -> tuple[Setting, Start]:
@@ -111,7 +119,3 @@ def _started(widths: Sequence[int], options: dict[str, Any], **more: Any) -> tup
 
 def _products(stacks: Sequence[Any]) -> Entries:
     return np.asarray(linear_networks.product(stacks))
-
-
-def _trapezoid(values: Entries) -> Entries:
-    return np.asarray(values[1:-1].sum(axis=0) + (values[0] + values[-1]) / 2)

@@ -152,11 +152,16 @@ def _regression(random: np.random.Generator, widths: Sequence[int]) -> Task:
 
 
 def _completion(random: np.random.Generator, widths: Sequence[int]) -> Task:
-    """A matrix of full rank and norm 1: the inputs are unit vectors, and the entries seen have a weight."""
-    targets = _normalized(random, widths[0], widths[-1])
+    """A matrix of full rank and norm 1: the inputs are unit vectors, and the entries seen have a weight.
+
+    Rows of zeros fill up to EXAMPLES, so that regression and completion share one compiled program.
+    """
+    rows = max(EXAMPLES, widths[0])
+    targets = np.zeros((rows, widths[-1]))
+    targets[: widths[0]] = _normalized(random, widths[0], widths[-1])
     weights = (random.uniform(size=targets.shape) < OBSERVED).astype(float)
     weights[0, 0] = 1.0  # one entry at least is seen
-    return Task(np.eye(widths[0]), targets, weights)
+    return Task(np.eye(rows, widths[0]), targets, weights)
 
 
 def _gaussian(random: np.random.Generator, widths: Sequence[int]) -> Layers:
