@@ -24,7 +24,8 @@ def dynamics_figure(found: Dynamics) -> Figure:
     """The trained loss as markers, the predicted one as a line, over the steps of gradient descent.
 
     Dashed lines are plateaus, the losses of 0, 1, 2, ... learned modes; triangles on the axis are the
-    predicted half-times between them. The corner says how far descent is from the flow.
+    predicted half-times between them. The legend says how far descent is from
+    the flow, relative to the first loss.
 
     Raises PlotsUnavailable without matplotlib.
     """
@@ -57,7 +58,7 @@ def dynamics_figure(found: Dynamics) -> Figure:
                 label="predicted half-times",
             )
         axes.set(xlabel="steps of gradient descent", ylabel="loss $L$", xlim=(0, found.steps[-1]))
-        axes.legend(title=f"step error {found.discretization_error:.1e}", title_fontsize=7)
+        axes.legend(title=f"off the flow by {found.discretization_error:.1e}", title_fontsize=7)
         settle(figure)
     return figure
 

@@ -38,10 +38,12 @@ def landscape_figure(landscape: Landscape, examples: int = 1) -> Figure:
     classes, complete = _drawn(landscape)
     places = _places(classes, examples)
     with styled():
+        from matplotlib.ticker import MaxNLocator
+
         figure, (axes,) = panels()
         _arrows(axes, landscape, classes, places)
         dots = _dots(axes, classes, places)
-        bar = figure.colorbar(dots, ax=axes, pad=0.02)
+        bar = figure.colorbar(dots, ax=axes, pad=0.02, ticks=MaxNLocator(6, integer=True))
         bar.set_label("index" if landscape.layers == 2 else "least index")
         bar.outline.set_linewidth(0.5)  # type: ignore[operator]  # matplotlib types it as any spine
         per = " / N" if examples > 1 else ""

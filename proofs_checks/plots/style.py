@@ -71,8 +71,7 @@ def panels(count: int = 1) -> tuple[Figure, list[Axes]]:
 
 def settle(figure: Figure) -> None:
     """Lay the figure out once and for all: every drawing would move it by a hair otherwise."""
-    for _ in range(2):  # the first layout may change the ticks, and so the room for their labels
-        figure.draw_without_rendering()
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
 
