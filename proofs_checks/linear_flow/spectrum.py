@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 from sympy import Expr
 
-from numerics import linear_networks
 from proofs_checks.linear_flow import training
 from proofs_checks.linear_flow.common import Entries, evaluated, extrapolated, setting_of
 from proofs_checks.linear_flow.training import Setting, Start
@@ -118,4 +118,5 @@ def _started(widths: Sequence[int], options: dict[str, Any], **more: Any) -> tup
 
 
 def _products(stacks: Sequence[Any]) -> Entries:
-    return np.asarray(linear_networks.product(stacks))
+    """The products of all steps."""
+    return np.asarray(reduce(lambda below, layer: layer @ below, stacks))
