@@ -58,12 +58,13 @@ def shaped(vector: Vector, like: Sequence[Matrix]) -> Layers:
     return tuple(part.reshape(layer.shape) for part, layer in zip(parts, like, strict=True))
 
 
-def times(*factors: Matrix | None) -> Matrix | None:
-    """The product in the cheapest order, None standing for an identity: of inputs it would be a large one."""
+def times(*factors: Matrix | None) -> Matrix:
+    """The product in the cheapest order, None standing for an identity: of inputs it would be a large one.
+
+    One factor at least is a matrix.
+    """
     found = [factor for factor in factors if factor is not None]
-    if len(found) < 2:
-        return found[0] if found else None
-    return np.linalg.multi_dot(found)
+    return found[0] if len(found) == 1 else np.asarray(np.linalg.multi_dot(found))
 
 
 def partial_products(layers: Layers) -> tuple[list[Matrix | None], list[Matrix | None]]:

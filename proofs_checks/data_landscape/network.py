@@ -21,7 +21,7 @@ from numerics.linear_second_derivatives import (
     silent_point,
     steepest_descent_direction,
 )
-from numerics.moments import moments
+from numerics.moments import Moments, moments
 from proofs_checks.data_landscape.spectrum import DataSpectrum
 from proofs_checks.linear_landscape.linear_inertia import linear_inertia
 
@@ -148,7 +148,7 @@ def locate(
     given = tuple(np.asarray(layer, dtype=np.float64) for layer in layers)
     sums = moments(inputs, targets)
     plain = Problem(sums.inputs, sums.cross.T)
-    white = _Whitening.of(plain, spectrum.input_rank, given[0])
+    white = _Whitening.of(sums, spectrum.input_rank, given[0])
     start = (given[0] @ white.forward, *given[1:])
     point, method, chosen = _critical_point(start, white, spectrum)
     nearest = landscape.at(_choice(chosen, spectrum))
@@ -207,14 +207,14 @@ class _Whitening:
     unused: int
 
     @classmethod
-    def of(cls, problem: Problem, rank: int, first: Matrix) -> _Whitening:
-        squares, vectors = np.linalg.eigh(problem.inputs)
+    def of(cls, sums: Moments, rank: int, first: Matrix) -> _Whitening:
+        squares, vectors = np.linalg.eigh(sums.inputs)
         largest = slice(len(squares) - rank, None)
         scale, vectors = np.sqrt(np.maximum(squares[largest], 0.0)), vectors[:, largest]
-        used = np.concatenate([(problem.cross @ vectors / scale).T, (first @ vectors * scale).T], axis=1)
+        used = np.concatenate([(sums.cross.T @ vectors / scale).T, (first @ vectors * scale).T], axis=1)
         frame = np.linalg.qr(used)[0] if used.shape[1] < rank else np.eye(rank)
         forward, backward = (vectors * scale) @ frame, frame.T @ (vectors / scale).T
-        target = problem.cross @ backward.T
+        target = sums.cross.T @ backward.T
         left, values, right = np.linalg.svd(target, full_matrices=False)
         return cls(forward, backward, target, left, values, right.T, rank - frame.shape[1])
 

@@ -13,7 +13,8 @@ _SHOWN = 12
 
 def chosen(landscape: Landscape, one: CriticalClass) -> list[int]:
     """Positions, from 1, of the chosen eigenvalues in decreasing order; of equal ones the first."""
-    found, first = [], 1
+    found: list[int] = []
+    first = 1
     for count, size in zip(one.choice, landscape.spectrum.multiplicities, strict=True):
         found += range(first, first + count)
         first += size

@@ -140,9 +140,10 @@ def closed_form(
     rotated = basis.T @ start
     found = []
     for grown, integral in zip(along(growth, rates, times), along(gain, rates, times), strict=True):
-        outer = (basis * grown) @ rotated
-        bracket = np.eye(start.shape[1]) + rotated.T * integral @ rotated
-        found.append(outer @ np.linalg.solve(bracket, outer.T))
+        with np.errstate(invalid="ignore", over="ignore"):  # a wrong closed form may have no value: NaN
+            outer = (basis * grown) @ rotated
+            bracket = np.eye(start.shape[1]) + rotated.T * integral @ rotated
+            found.append(outer @ np.linalg.solve(bracket, outer.T))
     return np.stack(found)
 
 

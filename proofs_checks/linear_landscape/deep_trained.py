@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -16,15 +17,18 @@ import numpy as np
 from jaxtyping import Float
 
 from numerics.curvature import hessian
-from numerics.linear_networks import loss, small
+from numerics.linear_networks import loss
 from numerics.training import GradientDescent, train
 
-DECAY = 0.6
+DECAY = 0.5
 MODES = 3  # more would need smaller weights, and longer runs, than three layers allow here
 STEP = 0.2  # of 1 / s_1; descent is stable at a minimum of H balanced layers below 2 / H
 RECORDED_EVERY = 10
-# Scale and number of steps by depth: two layers leave a plateau exponentially, three like a power.
-SCHEDULES = {2: (1e-4, 1000), 3: (1e-2, 8000)}
+# Scale of the weights and number of steps by depth: two layers leave a plateau exponentially, three like a
+# power, 1 / (s_i scale), so that only directions that the data give keep the order of their modes.
+SCHEDULES = {2: (1e-8, 1500), 3: (1e-2, 8000)}
+
+Matrix = Float[np.ndarray, "rows columns"]
 
 
 def negative_at_pauses(seed: int, *, widths: Sequence[int]) -> tuple[float, ...]:
@@ -55,9 +59,8 @@ def _trajectory(
     seed: int, widths: tuple[int, ...]
 ) -> tuple[Float[np.ndarray, " records"], tuple[Float[np.ndarray, "records _ _"], ...]]:
     """Losses and layers along gradient descent."""
-    scale, _ = SCHEDULES[len(widths) - 1]
-    key = jax.random.fold_in(jax.random.key(1), seed)
-    losses, layers = _descent(widths)(key, scale, jnp.asarray(_target(seed, widths)))
+    start = tuple(map(jnp.asarray, _start(seed, widths)))
+    losses, layers = _descent(widths)(start, jnp.asarray(_target(seed, widths)))
     return np.asarray(losses), tuple(np.asarray(layer) for layer in layers)
 
 
@@ -66,11 +69,11 @@ def _descent(widths: tuple[int, ...]) -> Any:
     _, steps = SCHEDULES[len(widths) - 1]
     eye = np.eye(widths[0])
 
-    def run(key: Any, scale: float, target: Any) -> Any:
+    def run(start: Any, target: Any) -> Any:
         _, found = train(
             lambda layers: loss(layers, jnp.asarray(eye), target.T),
             GradientDescent(STEP),
-            small(key, widths, scale),
+            start,
             steps,
             observe=lambda layers: layers,
             record_every=RECORDED_EVERY,
@@ -88,10 +91,29 @@ def _hessian(widths: tuple[int, ...]) -> Any:
     )
 
 
-def _target(seed: int, widths: Sequence[int]) -> Float[np.ndarray, "outputs inputs"]:
-    random = np.random.default_rng(seed)
-    count = modes(widths)
-    left, right = (
-        np.linalg.qr(random.normal(size=(size, size)))[0][:, :count] for size in (widths[-1], widths[0])
-    )
-    return np.asarray(left * DECAY ** np.arange(count) @ right.T)
+def _start(seed: int, widths: Sequence[int]) -> list[Matrix]:
+    """Gaussian for two layers; for three balanced, with a small multiple of M for product."""
+    (scale, _), count = SCHEDULES[len(widths) - 1], modes(widths)
+    random = np.random.default_rng((seed, 1))
+    if len(widths) == 3:
+        return [scale * random.normal(size=shape) for shape in zip(widths[1:], widths[:-1], strict=True)]
+    inner = [_frame(random, size, min(count, size)) for size in widths[1:-1]]
+    left, right = _frames(seed, widths)
+    root, kept = scale * np.cbrt(DECAY ** np.arange(count)), min(count, *widths[1:-1])
+    frames = [frame[:, :kept] for frame in (right, *inner, left)]
+    return [upper * root[:kept] @ lower.T for lower, upper in pairwise(frames)]
+
+
+def _target(seed: int, widths: Sequence[int]) -> Matrix:
+    left, right = _frames(seed, widths)
+    return np.asarray(left * DECAY ** np.arange(modes(widths)) @ right.T)
+
+
+def _frames(seed: int, widths: Sequence[int]) -> tuple[Matrix, Matrix]:
+    random = np.random.default_rng((seed, 0))
+    left, right = (_frame(random, size, modes(widths)) for size in (widths[-1], widths[0]))
+    return left, right
+
+
+def _frame(random: np.random.Generator, size: int, count: int) -> Matrix:
+    return np.asarray(np.linalg.qr(random.normal(size=(size, size)))[0][:, :count])

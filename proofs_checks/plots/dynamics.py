@@ -86,8 +86,10 @@ def phase_portrait(singular_values: ArrayLike, starts: Sequence[tuple[float, flo
             path = [_strength(u, s, times) for u, s in zip(start, values, strict=True)]
             axes.plot(*path, color=COLORS[index % len(COLORS)])
         saddles = np.array([(0, 0), (values[0], 0), (0, values[1])])
-        axes.scatter(*saddles.T, marker="X", s=36, color=INK, zorder=3, clip_on=False, linewidths=0)
-        axes.scatter(*values, marker="*", s=80, color=INK, zorder=3, linewidths=0)
+        axes.scatter(
+            saddles[:, 0], saddles[:, 1], marker="X", s=36, color=INK, zorder=3, clip_on=False, linewidths=0
+        )
+        axes.scatter(values[:1], values[1:], marker="*", s=80, color=INK, zorder=3, linewidths=0)
         axes.set(xlabel="first mode $u_1$", ylabel="second mode $u_2$")
         settle(figure)
     return figure

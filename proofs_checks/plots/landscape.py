@@ -13,6 +13,7 @@ from theory.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
     from theory.linear_landscape.classes import CriticalClass, Landscape
@@ -45,7 +46,6 @@ def landscape_figure(landscape: Landscape, examples: int = 1) -> Figure:
         dots = _dots(axes, classes, places)
         bar = figure.colorbar(dots, ax=axes, pad=0.02, ticks=MaxNLocator(6, integer=True))
         bar.set_label("index" if landscape.layers == 2 else "least index")
-        bar.outline.set_linewidth(0.5)  # type: ignore[operator]  # matplotlib types it as any spine
         per = " / N" if examples > 1 else ""
         axes.set(xlabel="rank of the product", ylabel=f"critical loss $L{per}$")
         axes.set_xticks(range(landscape.largest_rank + 1))
@@ -117,12 +117,13 @@ def _arrow(
 
 def _dots(
     axes: Axes, classes: Sequence[CriticalClass], places: dict[tuple[int, ...], tuple[float, float]]
-) -> object:
+) -> PathCollection:
     """Circles where all saddles are strict, squares where some are not, a star for the global minimum."""
     indices = np.array([one.index for one in classes], dtype=float)
     points = np.array([places[one.choice] for one in classes])
     kinds = np.array([one.kind for one in classes])
-    drawn, small = None, len(classes) > _MANY
+    drawn: list[PathCollection] = []
+    small = len(classes) > _MANY
     for kind, marker, size, label in (
         ("strict saddle", "o", 3 if small else 16, None),
         ("saddle, not strict at all points", "s", 22, "not strict at all points"),
@@ -130,8 +131,9 @@ def _dots(
     ):
         chosen = kinds == kind
         if chosen.any():
-            drawn = axes.scatter(
-                *points[chosen].T,
+            one = axes.scatter(
+                points[chosen, 0],
+                points[chosen, 1],
                 c=indices[chosen],
                 s=size,
                 marker=marker,
@@ -143,4 +145,5 @@ def _dots(
                 label=label,
                 zorder=2,
             )
-    return drawn
+            drawn.append(one)
+    return drawn[-1]

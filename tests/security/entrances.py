@@ -68,6 +68,8 @@ COMMANDS = (
     "approximate x --on 0,1 --epsilon 1 -o nowhere/in/deep/TEXT",
     "critical-points --data TEXT TEXT --widths 1,1,1",
     "critical-points --data x.npy x.npy --widths TEXT",
+    "critical-points --data x.npy x.npy --widths 1,1,1 --uncertainty TEXT",
+    "critical-points --data x.npy x.npy --widths 1,1,1 --network TEXT",
     f"derive {NTK} --set activation=TEXT",
     f"derive {LINEAR} --set widths=TEXT",
     f"derive {BUMPS} --set box=TEXT",
@@ -146,6 +148,9 @@ def files() -> dict[str, Callable[[str], object]]:
         "check": checked,
         "critical_points(inputs=)": lambda name: critical_points.run(name, name, "3,1,3"),
         "check FILE": command_line("check TEXT"),
+        "critical_points(network=)": lambda name: critical_points.run(
+            [[1.0]], [[1.0]], "1,1,1", network=name
+        ),
         "critical-points --data FILE FILE": command_line("critical-points --data TEXT TEXT --widths 3,1,3"),
     }
 

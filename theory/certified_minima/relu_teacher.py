@@ -2,8 +2,8 @@ r"""The loss of a ReLU network that learns another one on Gaussian inputs, in cl
 
 $F(W) = \frac{1}{2} E_{x \sim N(0, I_k)} (\sum_i \mathrm{relu}(w_i^T x) - \sum_j \mathrm{relu}(x_j))^2$ for
 rows $w_i$ of a $k \times k$ matrix: the teacher has orthonormal weights. With $a = |w|^2, b = w^T v,
-c = |v|^2$, $E \, \mathrm{relu}(w^T x) \, \mathrm{relu}(v^T x) = \kappa(a, b, c)$, and all derivatives of $F$ follow from
-those of $\kappa$ by the chain rule.
+c = |v|^2$, $E \, \mathrm{relu}(w^T x) \, \mathrm{relu}(v^T x) = \kappa(a, b, c)$, and all
+derivatives of $F$ follow from those of $\kappa$ by the chain rule.
 """
 
 from __future__ import annotations

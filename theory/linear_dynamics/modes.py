@@ -55,6 +55,10 @@ ALIGNED = (
     equation(LAYER, R * D * Q.T),
     equation(BELOW, Q * P_BELOW * V.T),
 )
+PUSHED = equation(ABOVE.T * S_YX * BELOW.T, R * P_ABOVE * S * P_BELOW * Q.T)
+PULLED = equation(
+    ABOVE.T * ABOVE * LAYER * BELOW * S_XX * BELOW.T, R * P_ABOVE * P_ABOVE * D * P_BELOW * M * P_BELOW * Q.T
+)
 SMALL = (equation(V_1, W_2.T * S_YX), equation(V_2, S_YX * W_1.T))
 
 # --- one mode -------------------------------------------------------------------------------------------
@@ -133,7 +137,8 @@ def _diagonal(random: Random, size: int) -> Any:
 
 
 def _words(*rules: Eq) -> MatrixWords:
-    return MatrixWords(any_network, rules, (S_XX,), DIAGONAL)
+    # That diagonal letters commute is not needed, and would make many rules.
+    return MatrixWords(any_network, rules, (S_XX, *DIAGONAL))
 
 
 def decoupling_rows() -> tuple[Row, ...]:
@@ -147,14 +152,20 @@ def decoupling_rows() -> tuple[Row, ...]:
             for rule in ALIGNED
         ),
         Row(
+            PUSHED,
+            "the targets seen by layer $h$, with what is above and below it",
+            _words(FRAMES[0], DATA[0], ALIGNED[0], ALIGNED[2]),
+        ),
+        Row(PULLED, "and the inputs", _words(*FRAMES, DATA[2], *ALIGNED)),
+        Row(
             equation(
                 ABOVE.T * (S_YX - ABOVE * LAYER * BELOW * S_XX) * BELOW.T,
                 R * P_ABOVE * (S - P_ABOVE * D * P_BELOW * M) * P_BELOW * Q.T,
             ),
-            "the velocity of layer $h$ in a network of any depth, with what is above and below it: again "
+            "the velocity of layer $h$ in a network of any depth: again "
             r"$R (\ldots) Q^T$ with a diagonal matrix, so that the modes never mix and each is a product "
             r"$u = a_1 \cdots a_N$ of numbers with $\dot a_h = (s - \mu u) u / a_h$",
-            _words(*FRAMES, *DATA, *ALIGNED),
+            _words(PUSHED, PULLED),
         ),
         Row(
             equation(2 * a * b * force - 2 * b * a * force, Integer(0)),
@@ -334,7 +345,7 @@ def seed_rows() -> tuple[Row, ...]:
         Row(
             equation((V_2.T * U + V_1 * V) / 2, (W_2.T * U + W_1 * V) / 2 * S),
             r"it grows like $e^{s t}$, and the other half falls: a mode rises as from $u_0 = |z|^2$",
-            _words(*SMALL, *DATA),
+            _words(*SMALL, *DATA[:2]),
         ),
     )
 

@@ -51,7 +51,8 @@ def statement(widths: tuple[int, ...] = (4, 3, 5, 3)) -> Statement:
         summary=(
             r"In the common singular directions of $Y X^T$ ($s$) and $X X^T$ ($\mu$) the layers decouple: "
             r"each mode $u$ rises from its seed to $s / \mu$ by itself, "
-            r"$\dot u = N u^{2 - 2 / N} (s - \mu u)$ for $N$ balanced layers. Two layers follow a logistic curve (balanced) or a hyperbolic tangent "
+            r"$\dot u = N u^{2 - 2 / N} (s - \mu u)$ for $N$ balanced layers. Two layers follow a logistic "
+            "curve (balanced) or a hyperbolic tangent "
             r"($c = |a^2 - b^2|$, $u = c x / (1 - x^2)$), three and more wait on plateaus that last a power "
             r"of the initial weights; vanishing weights learn one mode after the other. Descent with step "
             rf"$\eta$ is late by $\eta \int g / f^2 du$. Measured with widths {widths}."

@@ -97,7 +97,7 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Statement:
             r"what its columns miss of them ($\pi_i$ is the share of eigenvector $i$ inside the column "
             r"space) and by $\delta$, the squared distance of $W X$ from the best that this column space "
             r"allows. With $\lambda_k = \lambda_{k + 1}$ many products have the same loss. In two layers all "
-            r"critical points but the minima are strict saddles, which descent avoids from almost every start."
+            r"critical points but the minima are strict saddles: descent avoids them from almost every start."
         ),
         hypotheses=(
             Hypothesis(r"$\Sigma_{XX} = X X^T$ is positive definite and $\Sigma_{YX}$ has full rank"),

@@ -55,7 +55,7 @@ def _pivots(profile: Profile, widths: Widths) -> Claim:
         return Claim(
             "sum over pivots",
             "from exact ranks: it counts the pairs of layers whose entries multiply, over the strings that "
-            "the point was built from, and bounds the index beyond inv(S) both ways: 1 if anywhere it does not",
+            "the point was built from, and bounds the index beyond inv(S) both ways: 1 if it does not",
             _BUDGET,
             on_host(experiment),
             tuple(Point(case, 0.0) for case in cases(widths)),
@@ -73,7 +73,7 @@ def _pauses(profile: Profile, widths: Widths) -> Claim:
     def claim(index: Expr) -> Claim:
         return Claim(
             "three layers pause at non-strict saddles",
-            "trained from small weights, $0, 1, ...$ modes learned: eigenvalues of the network's Hessian "
+            "trained from small balanced weights, $0, 1, ...$ modes learned: eigenvalues of its Hessian "
             "below minus half the least singular value",
             _BUDGET,
             on_host(deep_trained.negative_at_pauses),
