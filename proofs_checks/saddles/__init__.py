@@ -1,0 +1,1 @@
+"""Descent near saddles on trial."""

@@ -1,0 +1,1 @@
+"""Descent near saddles: how long it stays, and where it cannot stop."""
