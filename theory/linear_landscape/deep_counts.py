@@ -127,9 +127,13 @@ def weights(layers: int) -> Expr:
 
 
 def ranks(layers: int) -> tuple[Symbol, ...]:
-    """The letters f_ab and g_ab that occur, in order of their names."""
-    found = (index(layers) + positive(layers) + untightened(layers)).free_symbols
-    return tuple(sorted((x for x in found if x.name[0] in "fg"), key=lambda x: str(x.name)))
+    """The letters f_ab and g_ab that occur in index, nullity or the sum over pivots, in order."""
+    return tuple(one for one in _letters(index(layers) + positive(layers)) if one.name[0] != "d")
+
+
+def _letters(expression: Expr) -> tuple[Symbol, ...]:
+    found = (one for one in expression.free_symbols if one.name[:2] in ("d_", "f_", "g_"))
+    return tuple(sorted(found, key=lambda one: str(one.name)))
 
 
 def untightened(layers: int) -> Expr:
@@ -149,9 +153,9 @@ def in_strings(letter: Symbol, layers: int) -> Expr:
     return r + sum(map(multiplicity, held), Integer(0))
 
 
-def rank_rules(layers: int) -> tuple[Eq, ...]:
-    """All letters of ranks and widths by the strings."""
-    letters = (*ranks(layers), *(width(node) for node in range(layers + 1)))
+def rank_rules(layers: int, expression: Expr | None = None) -> tuple[Eq, ...]:
+    """The letters of ranks and widths by the strings: all, or those that occur in an expression."""
+    letters = _letters(index(layers) + positive(layers) if expression is None else expression)
     return tuple(equation(letter, in_strings(letter, layers)) for letter in letters)
 
 
@@ -180,11 +184,13 @@ def open_contacts(layers: int) -> Expr:
 # --- rows -------------------------------------------------------------------------------------------------
 
 
-def letter_rows(layers: int) -> tuple[Row, ...]:
-    """What the letters f_ab and g_ab stand for, and their counts of strings."""
+def letter_rows(layers: int, expression: Expr | None = None) -> tuple[Row, ...]:
+    """What the letters f_ab and g_ab stand for, and their counts of strings; as in ``rank_rules``."""
+    rules = rank_rules(layers, expression)
     names = tuple(
-        Row(equation(letter, _rank(_product(letter, layers))), "a rank", Definition())
-        for letter in ranks(layers)
+        Row(equation(rule.lhs, _rank(_product(rule.lhs, layers))), "a rank", Definition())
+        for rule in rules
+        if rule.lhs.name[0] != "d"
     )
     counted = (
         Row(
@@ -194,7 +200,7 @@ def letter_rows(layers: int) -> tuple[Row, ...]:
             else "likewise",
             Citation(STRINGS),
         )
-        for number, rule in enumerate(rank_rules(layers))
+        for number, rule in enumerate(rules)
     )
     return (*names, *counted)
 
@@ -320,12 +326,13 @@ def limiting_case(layers: int, count: Expr) -> Row:
 
 def bound_rows(layers: int) -> tuple[Row, ...]:
     """The index beyond inv(S) vanishes with the sum over pivots: each is a multiple of the other at most."""
-    rules = rank_rules(layers)
+    rules = rank_rules(layers, crossings(layers) + untightened(layers))
     inserted = {rule.lhs: rule.rhs for rule in rules}
     pairs, pivots = closed_pairs(layers), weighted(layers, strings.couplings)
     below, above = Le(pairs, pivots, evaluate=False), Le(pivots, most(layers) * pairs, evaluate=False)
     lower, upper = bounds(layers)
     return (
+        *letter_rows(layers, crossings(layers) + untightened(layers)),
         Row(
             equation(_inserted(crossings(layers), inserted), pairs),
             "each pair of strings that closes the circle, once",

@@ -45,7 +45,7 @@ def derivation(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Derivation:
         "the inertia at every critical point",
         CitedStatement("linear_networks.hessian_index", {"widths": widths}),
     )
-    rows = (cited, *deep_counts.letter_rows(layers), *deep_counts.bound_rows(layers))
+    rows = (cited, *deep_counts.bound_rows(layers))
     limit = deep_counts.limiting_case(layers, deep_counts.untightened(layers))
     return Derivation(statement(widths), rows, limit)
 

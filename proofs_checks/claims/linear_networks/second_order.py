@@ -69,21 +69,16 @@ def _pivots(profile: Profile, widths: Widths) -> Claim:
 def _pauses(profile: Profile, widths: Widths) -> Claim:
     """Three layers, whatever the depth: there the plateaus are non-strict saddles."""
     sizes = three_layers(widths)
-
-    def claim(index: Expr) -> Claim:
-        return Claim(
-            "three layers pause at non-strict saddles",
-            "trained from small balanced weights, $0, 1, ...$ modes learned: eigenvalues of its Hessian "
-            "below minus half the least singular value",
-            _BUDGET,
-            on_host(deep_trained.negative_at_pauses),
-            (Point({"widths": list(sizes)}, pause_indices(sizes, index)),),
-            profile.scale(4),
-        )
-
-    form = deep_counts.index(TRAINED_LAYERS)
-    sampled = {"nothing idle passes": partial(deep_exact.silent_letters, TRAINED_LAYERS)}
-    return replace(claim(form), closed_forms=(ClosedForm("index", form, sampled, claim),))
+    predicted = pause_indices(sizes, deep_counts.index(TRAINED_LAYERS))
+    return Claim(
+        "three layers pause at non-strict saddles",
+        "trained from small balanced weights, $0, 1, ...$ modes learned: eigenvalues of its Hessian below "
+        "minus half the least singular value",
+        _BUDGET,
+        on_host(deep_trained.negative_at_pauses),
+        (Point({"widths": list(sizes)}, predicted),),
+        profile.scale(4),
+    )
 
 
 def three_layers(widths: Widths) -> Widths:
