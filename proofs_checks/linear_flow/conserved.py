@@ -128,7 +128,7 @@ def flow(seed: int, widths: tuple[int, ...], given: Setting) -> Flow:
 
 
 def _slopes(layers: Sequence[Entries], task: training.Task, logistic: bool) -> tuple[Any, ...]:
-    gradient = training.product_gradient(linear_networks.product(layers), task, logistic)
+    gradient = training.product_gradient(np.asarray(linear_networks.product(layers)), task, logistic)
     return linear_networks.layer_gradients(layers, gradient)
 
 

@@ -129,7 +129,7 @@ def _step(
 ) -> tuple[Layers, Layers, Layers]:
     """Layers, gradients, and the layers after a step, of widths cut to LARGEST_WIDTH."""
     random, cut = Random(seed), [min(width, LARGEST_WIDTH) for width in widths]
-    layers = [rational.general(random, after, before) for before, after in pairwise(cut)]
+    layers = [rational.of_full_rank(random, after, before) for before, after in pairwise(cut)]
     value = _loss(random, cut, loss)
     slopes = [_slope(value, layers, h) for h in range(len(layers))]
     rate, shrink = _rational(step_size), _rational(decay_rate)

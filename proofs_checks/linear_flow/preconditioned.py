@@ -136,7 +136,9 @@ def _measured(seed: int, widths: tuple[int, ...], given: Setting, start: Start) 
 
 def _propagated(seed: int, widths: tuple[int, ...], given: Setting, start: Start) -> Velocity:
     layers, task = training.problem(np.random.default_rng(seed), widths, start)
-    gradient = training.product_gradient(linear_networks.product(layers), task, bool(given.logistic))
+    gradient = training.product_gradient(
+        np.asarray(linear_networks.product(layers)), task, bool(given.logistic)
+    )
     return _velocity(layers, linear_networks.layer_gradients(layers, gradient), task, given)
 
 

@@ -86,6 +86,17 @@ class Balance:
         return self.chain.letters("W_{}^+")
 
     @cached_property
+    def velocities(self) -> tuple[MatrixSymbol, ...]:
+        """V_h, the velocity of layer h along the flow."""
+        return self.chain.letters("V_{}")
+
+    @cached_property
+    def flow(self) -> tuple[Eq, ...]:
+        """V_h = -G_h - lambda W_h."""
+        trios = zip(self.velocities, self.chain.slopes, self.chain.layers, strict=True)
+        return tuple(equation(V, -G - decay * W) for V, G, W in trios)
+
+    @cached_property
     def probes(self) -> tuple[MatrixSymbol, ...]:
         """K_h, any matrix: tr(K_h^T D_h) for all of them is D_h."""
         return self.chain.inner("K_{}")
@@ -114,8 +125,7 @@ class Balance:
     @cached_property
     def flowing(self) -> tuple[Eq, ...]:
         """The derivative of D_h along the flow, through every tr(K_h^T D_h)."""
-        pairs = zip(self.chain.layers, self.chain.slopes, strict=True)
-        moved = [W + s * (-G - decay * W) for W, G in pairs]
+        moved = [W + s * V for W, V in zip(self.chain.layers, self.velocities, strict=True)]
         traced = [
             Trace(K.T * (high.T * high - low * low.T))
             for K, (low, high) in zip(self.probes, pairwise(moved), strict=True)
@@ -132,8 +142,9 @@ class Balance:
         layers, slopes = ([found[letter] for letter in row] for row in (self.chain.layers, self.chain.slopes))
         after = [W * (1 - rate * shrink) - G * rate for W, G in zip(layers, slopes, strict=True)]
         probes = [rational.general(random, W.shape[0], W.shape[0]) for W in layers[:-1]]
-        values = [*after, *_differences(after), *_differences(layers), *probes]
-        letters = [*self.stepped, *self.following, *self.differences, *self.probes]
+        moving = [-G - W * shrink for W, G in zip(layers, slopes, strict=True)]
+        values = [*after, *moving, *_differences(after), *_differences(layers), *probes]
+        letters = [*self.stepped, *self.velocities, *self.following, *self.differences, *self.probes]
         return {**found, **dict(zip(letters, values, strict=True))}
 
     def words(self, *rules: Eq) -> MatrixWords:
@@ -204,14 +215,15 @@ class Balance:
 
     def flow_rows(self) -> tuple[Row, ...]:
         """Along the flow dW_h/dt = -G_h - lambda W_h."""
-        rules = (*self.chain.slope_rules, *self.definitions)
-        reason = r"along $\dot W_h = -G_h - \lambda W_h$, for every matrix $K_h$: $\dot D_h = -2 \lambda D_h$"
+        rules = (*self.chain.slope_rules, *self.definitions, *self.flow)
+        reason = r"for every matrix $K_h$, hence $d D_h / dt = -2 \lambda D_h$"
         entries = Function("D", real=True)(t)
         constant = equation(
             Derivative(exp(2 * decay * t) * entries, t),
             exp(2 * decay * t) * (Derivative(entries, t) + 2 * decay * entries),
         )
         return (
+            *(Row(one, r"gradient flow with decay $\lambda$", Definition()) for one in self.flow),
             *(Row(one, reason, self.words(*rules)) for one in self.flowing),
             Row(
                 constant,

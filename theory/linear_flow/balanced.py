@@ -187,7 +187,7 @@ class BalancedFlow:
             ),
             Row(
                 self.flowing,
-                r"along $\dot W_h = -G_h$, for every matrix $F$: $\dot W = -\sum_j A^{H-j} G B^{j-1}$",
+                r"along $dW_h/dt = -G_h$, for every matrix $F$: $dW/dt = -\sum_j A^{H-j} G B^{j-1}$",
                 self.words(*rules),
             ),
             *(
@@ -264,7 +264,7 @@ class SingleOutput:
             ),
             Row(
                 self.velocity,
-                r"with $|w|^2 = \alpha^H$: $\dot w = -|w|^{2 - 2/H} (g + (H - 1) g w^T w / |w|^2)$",
+                r"with $|w|^2 = \alpha^H$: $dw/dt = -|w|^{2 - 2/H} (g + (H - 1) g w^T w / |w|^2)$",
                 MatrixWords(self.instance, (length, root)),
             ),
         )

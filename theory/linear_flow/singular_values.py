@@ -38,7 +38,7 @@ from theory.proving.definition import CitedStatement, Definition, Given
 from theory.proving.identity import Identity as ScalarIdentity
 from theory.proving.matrix_words import MatrixWords
 
-sigma, rate, slope = symbols("sigma sigma' gamma", real=True)
+sigma, rate, slope = symbols("sigma nu gamma", real=True)  # a singular value, its velocity, u^T G v
 root = Symbol("a", nonnegative=True)  # |sigma|^{1/H}
 size = Symbol("sigma", positive=True)  # of a singular value that is not zero
 
@@ -74,9 +74,9 @@ class SingularValue:
 
     @cached_property
     def turning(self) -> tuple[MatrixSymbol, MatrixSymbol]:
-        """The velocities of u and v."""
+        """x and y, the velocities of u and v."""
         u, v = self.flow.vectors
-        return MatrixSymbol("u'", u.shape[0], 1), MatrixSymbol("v'", v.shape[0], 1)
+        return MatrixSymbol("x", u.shape[0], 1), MatrixSymbol("y", v.shape[0], 1)
 
     def _like(self, name: str) -> MatrixSymbol:
         return MatrixSymbol(name, self.flow.chain.sizes[-1], self.flow.chain.sizes[0])
@@ -142,15 +142,23 @@ class SingularValue:
             equation(root, Abs(sigma) ** Rational(1, H)),
             equation(projected, slope),
         )
-        reasons = ("the singular value is $u^T W v$", "the root of its size", "the gradient's component")
+        reasons = (
+            r"$\nu$ is the velocity of $\sigma = u^T W v$",
+            "the root of its size",
+            "the component of the gradient",
+        )
         return (
             *(
-                Row(one, "an analytic singular value decomposition: its vectors keep length 1", Given())
+                Row(
+                    one,
+                    "an analytic singular value decomposition: its vectors move across themselves",
+                    Given(),
+                )
                 for one in self.singular
             ),
             Row(
                 only,
-                "what the vectors do does not matter: they move across themselves",
+                "$u$, $W$, $v$ move at $x$, $V$, $y$; what the vectors do does not matter",
                 MatrixWords(self.instance, self.singular),
             ),
             Row(
@@ -170,7 +178,7 @@ class SingularValue:
             *(Row(name, reason, Definition()) for name, reason in zip(names, reasons, strict=True)),
             Row(
                 equation(rate, velocity(H)),
-                r"insert: $\dot \sigma = -H (\sigma^2)^{1 - 1/H} \gamma$ with $\gamma = u^T G v$",
+                r"insert: $\nu = -H (\sigma^2)^{1 - 1/H} \gamma$ with $\gamma = u^T G v$",
                 Consequence((names[0], only, known, names[1], names[2])),
             ),
             Row(

@@ -85,7 +85,7 @@ def statement(
             r"W_h W_h^T$, and with weight decay $D_h(t) = e^{-2 \lambda t} D_h(0)$. A step of descent misses "
             r"it by $\eta^2 (G_{h+1}^T G_{h+1} - G_h G_h^T)$ exactly: over a time $T$ the drift is $\eta$ "
             r"times the integral of $G_{h+1}^T G_{h+1} - G_h G_h^T$, up to second order. $G_h$ is the "
-            r"gradient of the loss in $W_h$, $K_h$ any matrix."
+            r"gradient of the loss in $W_h$, $V_h = -G_h - \lambda W_h$ its velocity, $K_h$ any matrix."
         ),
         hypotheses=(
             Hypothesis("the loss is a differentiable function of the product alone, with gradient $G$ there"),

@@ -38,10 +38,10 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, step_size: Rational = DE
         title="The preconditioner of balanced linear networks",
         summary=(
             r"$W = W_H \cdots W_1$ with any loss of $W$, its gradient $G$ there, and balanced layers. Along "
-            r"gradient flow $\dot W = -\sum_j (W W^T)^{(H - j)/H} G (W^T W)^{(j - 1)/H}$: in the singular "
+            r"gradient flow $dW/dt = -\sum_j (W W^T)^{(H - j)/H} G (W^T W)^{(j - 1)/H}$: in the singular "
             r"bases of $W$ the entry $(r, q)$ of the gradient is multiplied by "
             r"$\sum_j \sigma_r^{2 (H - j) / H} \sigma_q^{2 (j - 1) / H}$, also where $W$ lacks rank "
-            r"($0^0 = 1$). For one output $\dot w = -|w|^{2 - 2/H} (g + (H - 1) g w^T w / |w|^2)$: the "
+            r"($0^0 = 1$). For one output $dw/dt = -|w|^{2 - 2/H} (g + (H - 1) g w^T w / |w|^2)$: the "
             r"gradient along $w$ is amplified $H$ times more than across. Whether that is faster depends on "
             r"the loss and the start: no race is claimed."
         ),

@@ -37,8 +37,8 @@ ARORA_COHEN_HU_LUO = Source(
 def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, step_size: Rational = DEFAULT_STEP) -> Statement:
     """The velocity of one singular value of the product, and the function of it that moves evenly.
 
-    gamma is the component u^T G v of the gradient of the loss at the product. Which rank a training ends with
-    is not stated: it depends on the loss.
+    nu is the velocity of sigma, gamma the component u^T G v of the gradient of the loss at the product. Which
+    rank a training ends with is not stated: it depends on the loss.
     """
     depth = len(widths) - 1
     return Statement(
@@ -46,7 +46,7 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, step_size: Rational = DE
         title="Singular values of deep matrix factorization",
         summary=(
             r"$W = W_H \cdots W_1$ with balanced layers, a differentiable loss of $W$ and its gradient $G$. "
-            r"Along gradient flow each singular value moves by $\dot \sigma_r = -H (\sigma_r^2)^{1 - 1/H} "
+            r"Along gradient flow each singular value moves by $d \sigma_r / dt = -H (\sigma_r^2)^{1 - 1/H} "
             r"\gamma_r$, $\gamma_r = u_r^T G v_r$: small ones hardly move, the less the deeper the "
             r"factorization, and those that are 0 stay 0. The decomposition is the analytic one: singular "
             r"values have signs and may cross."

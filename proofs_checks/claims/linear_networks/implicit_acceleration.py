@@ -55,7 +55,7 @@ def _exact(profile: Profile, widths: tuple[int, ...]) -> Claim:
 def _velocity(profile: Profile, setting: dict[str, Any]) -> Claim:
     claim = Claim(
         "velocity of the product",
-        r"$\dot W = -\sum_j (W W^T)^{(H - j)/H} G (W^T W)^{(j - 1)/H}$ against the gradients that JAX takes "
+        r"$dW/dt = -\sum_j (W W^T)^{(H - j)/H} G (W^T W)^{(j - 1)/H}$ against the gradients that JAX takes "
         "in the layers, squared and logistic loss: the largest error in units of its rounding budget",
         _BUDGET,
         on_host(preconditioned.velocity_residual),

@@ -59,7 +59,7 @@ def _moving(profile: Profile, tasks: tuple[dict[str, Any], ...]) -> Claim:
     predicted = (0.0,) * spectrum.POWERS
     claim = Claim(
         "singular values in training",
-        r"$\dot \sigma_r = -H (\sigma_r^2)^{1 - 1/H} \gamma_r$ in matrix completion and in regression: "
+        r"$d \sigma_r / dt = -H (\sigma_r^2)^{1 - 1/H} \gamma_r$ in matrix completion and in regression: "
         r"change of $\sum_r \sigma_r^2$, $\sum_r \sigma_r^4$, $\sum_r \sigma_r^6$ minus its integral, "
         "extrapolated to vanishing steps, relative",
         _BUDGET,
