@@ -1,0 +1,1 @@
+"""Theorems about loss landscapes on trial."""

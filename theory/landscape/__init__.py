@@ -1,0 +1,1 @@
+"""Theorems about the loss landscapes of networks that are not linear."""
