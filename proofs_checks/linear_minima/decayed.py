@@ -29,6 +29,7 @@ CONVERGED = 1e-12  # gradient norm of a limit; starts that end elsewhere, in a v
 DISTANCE = 1e-10  # of a limit's loss from a critical value: u |Y|^2 times some operations
 NEGLIGIBLE = 1e-6  # curvature: zeros are found to 1e-12, the others are at least gaps of 1e-2
 STEP, STEPS = 0.2, 4000
+JITTER = 0.2  # of a singular value, in units of the distance to the next; the least distance from a decay
 
 _UNIT = float(np.finfo(np.float64).eps) / 2
 
@@ -93,10 +94,15 @@ def search_mismatches(
     return lost / len(found.limits), other / len(found.limits)
 
 
-def final_residual(seed: int, *, data: str, widths: Sequence[int], decays: Sequence[float]) -> float:
-    """The last loss of training less the predicted minimum, in units of what the last gradient grants."""
+def final_residual(
+    seed: int, *, data: str, widths: Sequence[int], decays: Sequence[float], arithmetic: bool = False
+) -> float:
+    """The last loss of training less the predicted minimum, in units of what the last gradient grants.
+
+    ``arithmetic`` takes the arithmetic mean of the decays as the threshold.
+    """
     ended = _trained(seed, data, tuple(widths), tuple(decays))
-    decay = float(np.sqrt(decays[0] * decays[1]))
+    decay = float(np.mean(decays) if arithmetic else np.sqrt(decays[0] * decays[1]))
     count = min(widths[1], int(np.sum(ended.levels > decay)))
     letters = _letters(widths, ended.total, list(ended.levels), decay, range(count))
     predicted = float(value_of(theorem.value(_sizes(widths)), letters)) / 2
@@ -191,7 +197,8 @@ def _limits(seed: int, widths: tuple[int, ...], decays: tuple[float, ...], sprea
     """Limits of Levenberg and Marquardt's method on the gradient, with its exact derivative."""
     inputs, hidden, outputs = widths
     random, rank = np.random.default_rng(seed), min(inputs, outputs)
-    levels = 1.0 - (np.arange(rank) + random.uniform(-0.2, 0.2, rank)) / (rank + 1.0)
+    levels = 1.0 - (np.arange(rank) + random.uniform(-JITTER, JITTER, rank)) / (rank + 1.0)
+    levels = _moved_off(levels, float(np.sqrt(decays[0] * decays[1])), JITTER / (rank + 1.0))
     left, right = (np.linalg.qr(random.normal(size=(k, k)))[0] for k in (outputs, inputs))
     deviations = np.exp(spread * random.uniform(size=inputs))
     target = (left[:, :rank] * levels @ right[:, :rank].T) * deviations
@@ -209,6 +216,12 @@ def _limits(seed: int, widths: tuple[int, ...], decays: tuple[float, ...], sprea
     if len(limits) < STARTS // 2:
         raise ArithmeticError(f"only {len(limits)} of {STARTS} searches converged")
     return _Search(levels, problem.total, limits)
+
+
+def _moved_off(levels: np.ndarray, decay: float, distance: float) -> np.ndarray:
+    """Singular values at least ``distance`` from the decay; they stay in order, with gaps above 0."""
+    side = np.where(levels >= decay, 1.0, -1.0)
+    return np.where(np.abs(levels - decay) < distance, decay + side * distance, levels)
 
 
 class _Problem(NamedTuple):

@@ -158,6 +158,30 @@ def sufficiency_rows() -> tuple[Row, ...]:
     )
 
 
+def nuclear_norm_rows() -> tuple[Row, ...]:
+    """What the decays cost at least, and that critical points pay no more."""
+    left, right = w.U * w.D * w.R.T, w.R * w.D * w.Q.T
+    apart = squared_norm(w.A.T * w.U - w.B * w.Q)
+    outside = squared_norm(w.A - w.U * w.U.T * w.A) + squared_norm(w.B - w.B * w.Q * w.Q.T)
+    return (
+        Row(
+            equation(
+                squared_norm(w.A) + squared_norm(w.B),
+                2 * Trace(w.U.T * w.A * w.B * w.Q) + apart + outside,
+            ),
+            r"any $A$, $B$, with the singular vectors $U$, $Q$ of $A B$: the trace is its nuclear norm, so "
+            r"the decays cost at least $\lambda \|A B\|_*$",
+            MatrixWords(w.any_frames, SINGULAR[:2]),
+        ),
+        Row(
+            equation(squared_norm(left) + squared_norm(right), 2 * Trace(w.D * w.D)),
+            r"and no more at the critical points, where $A B = U D^2 Q^T$: the minimum is that of $\|M - "
+            r"W\|^2 / 2 + \lambda \|W\|_*$ over the $W$ of rank at most $p$",
+            MatrixWords(w.any_critical_point, SINGULAR[:3], (), _DIAGONAL),
+        ),
+    )
+
+
 # --- second order -----------------------------------------------------------------------------------------
 
 _ROWS, _COLUMNS, _UNITS = {"S": w.r, "C": w.n - w.r}, {"S": w.r, "C": w.m - w.r}, {"S": w.r, "E": w.p - w.r}

@@ -61,6 +61,18 @@ def any_point(random: Random) -> dict[Any, Any]:
     }
 
 
+def any_frames(random: Random) -> dict[Any, Any]:
+    """Random factors, and any orthonormal columns U and Q."""
+    rows, inputs, hidden = (random.randint(1, LARGEST) for _ in range(3))
+    count = random.randint(1, min(rows, inputs))
+    return {
+        A: rational.general(random, rows, hidden),
+        B: rational.general(random, hidden, inputs),
+        U: rational.columns_of(rational.orthogonal(random, rows), range(count)),
+        Q: rational.columns_of(rational.orthogonal(random, inputs), range(count)),
+    }
+
+
 def any_critical_point(random: Random) -> dict[Any, Any]:
     """A critical point with both decays 1, rational because T = I + D^2 with a rational D."""
     chosen, others = random.randint(1, 2), random.randint(0, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,8 +11,8 @@ from sympy import (
     Derivative,
     Expr,
     Gt,
-    Integer,
     Le,
+    Ne,
     Rational,
     Subs,
     Symbol,
@@ -66,6 +67,18 @@ PARAMETERS = (
     ),
     Parameter("weight_decay", "of the first and the second layer", DEFAULT_DECAY, weight_decays),
 )
+
+
+def check(levels: Sequence[Any], weight_decay: tuple[Rational, Rational], distance: float = 0.0) -> None:
+    """Raise InputError if sqrt(lambda_A lambda_B) is a singular value, or within ``distance`` of one."""
+    unit = sqrt(weight_decay[0] * weight_decay[1])
+    for level in levels:
+        if abs(level - unit) <= distance:
+            raise InputError(
+                f"the decays {weight_decay[0]} and {weight_decay[1]} have the geometric mean {float(unit):g}"
+                f", too near the singular value {float(level):g}: where the threshold just reaches it, the "
+                "Hessian has more zero eigenvalues than predicted; give other decays"
+            )
 
 
 def singular_values(widths: tuple[int, int, int]) -> tuple[Symbol, ...]:
@@ -124,7 +137,10 @@ def statement(
                     *(Gt(high, low) for high, low in pairwise(levels)), Gt(levels[-1], 0, evaluate=False)
                 ),
             ),
-            Hypothesis(r"no singular value is $\lambda$ itself"),
+            Hypothesis(
+                r"no singular value is $\lambda$ itself, where it would add to the nullity",
+                relation=And(*(Ne(level, decay) for level in levels)),
+            ),
             Hypothesis(
                 r"$S$ chooses $r \le \min(p, q)$ of the $q$ singular values above $\lambda$",
                 relation=Le(sum(chis), widths[1], evaluate=False),
@@ -150,6 +166,7 @@ def derivation(
             *decay_rows.sufficiency_rows(),
             *decay_rows.block_rows(),
             *decay_rows.counting_rows(*counts),
+            *decay_rows.nuclear_norm_rows(),
             *_concluding_rows(widths),
         ),
         _limiting_case(),
@@ -186,11 +203,11 @@ def _concluding_rows(widths: tuple[int, int, int]) -> tuple[Row, ...]:
 
 
 def _instance(widths: tuple[int, int, int], weight_decay: tuple[Rational, Rational]) -> dict[Any, Any]:
-    """Singular values rank, ..., 1, the first one chosen."""
-    levels = singular_values(widths)
+    """Singular values in steps of the decay, from 3/2 of it, the first one chosen."""
+    levels, unit = singular_values(widths), sqrt(weight_decay[0] * weight_decay[1])
     chosen = {chi: int(k == 0) for k, chi in enumerate(indicators(widths))}
-    values = dict(zip(levels, map(Integer, range(len(levels), 0, -1)), strict=True))
-    return {**values, **chosen, decay: sqrt(weight_decay[0] * weight_decay[1])}
+    values = {level: (len(levels) - k + Rational(1, 2)) * unit for k, level in enumerate(levels)}
+    return {**values, **chosen, decay: unit}
 
 
 def _limiting_case() -> Row:

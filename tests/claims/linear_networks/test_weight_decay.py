@@ -74,9 +74,9 @@ def test_slope_and_curvature_are_those_of_jax():
 
     weights = random.normal(size=10)
     with float64():
-        assert problem.loss(weights) == pytest.approx(float(loss(jnp.asarray(weights))), rel=1e-14)
-        slope = jax.grad(loss)(jnp.asarray(weights))
-        curvature = jax.hessian(loss)(jnp.asarray(weights))
+        derivatives = jax.jit(lambda flat: (loss(flat), jax.grad(loss)(flat), jax.hessian(loss)(flat)))
+        value, slope, curvature = derivatives(jnp.asarray(weights))
+    assert problem.loss(weights) == pytest.approx(float(value), rel=1e-14)
     np.testing.assert_allclose(problem.slope(weights), slope, atol=1e-13)
     np.testing.assert_allclose(problem.curvature(weights), curvature, atol=1e-13)
 
@@ -114,6 +114,43 @@ def test_most_of_the_search_converges_and_finds_several_classes():
 def test_bad_parameters_are_refused(given, text):
     with pytest.raises(InputError, match=text):
         resolve(PARAMETERS, given)
+
+
+@pytest.mark.parametrize("weight_decay", [(Rational(3, 5), Rational(3, 5)), (Rational(9, 25), Rational(1))])
+def test_a_decay_that_is_a_singular_value_is_refused(weight_decay):
+    with pytest.raises(InputError, match=r"too near the singular value 0\.6"):
+        claims(Profile("quick"), weight_decay=weight_decay)
+    with pytest.raises(InputError, match="more zero eigenvalues"):
+        theorem.check([Rational(3, 2), Rational(3, 5)], weight_decay)
+    theorem.check([Rational(3, 2), Rational(1, 2)], weight_decay)
+
+
+def test_at_such_a_decay_the_nullity_is_larger():
+    """One input and output, s = lambda: at the origin the Hessian is [[s, -s], [-s, s]], of rank one."""
+    problem = decayed._Problem(np.eye(1), np.array([[0.5]]), (0.5, 0.5), 1, 0.25)
+    np.testing.assert_allclose(np.linalg.eigvalsh(problem.curvature(np.zeros(2))), [0, 1], atol=1e-15)
+    assert theorem.nullity().subs({theorem.p: 1, theorem.r: 0}) == 0
+
+
+def test_no_factors_are_better():
+    """Factors near the soft-thresholded ones and far away; the decays differ."""
+    random = np.random.default_rng(3)
+    target, decays = random.normal(size=(3, 4)), (0.3, 0.5)
+    left, levels, right = np.linalg.svd(target, full_matrices=False)
+    kept = np.sqrt(np.maximum(levels - np.sqrt(decays[0] * decays[1]), 0))[:2]
+    scale = (decays[0] / decays[1]) ** 0.25
+    best = np.concatenate([(scale * left[:, :2] * kept).ravel(), (kept[:, None] * right[:2] / scale).ravel()])
+    problem = decayed._Problem(np.eye(4), target, decays, 2, float(np.sum(target**2)))
+    least = (np.sum(target**2) - np.sum(kept**4)) / 2
+    assert problem.loss(best) == pytest.approx(least, rel=1e-14)
+    moved = [problem.loss(best + size * random.normal(size=14)) for size in np.geomspace(1e-6, 3, 500)]
+    assert min(moved) >= least * (1 - 1e-14)
+
+
+def test_training_on_real_data_ends_there():
+    with float64():
+        found = decayed.final_residual(0, data="diabetes", widths=(6, 3, 5), decays=(0.25, 1.0))
+    assert abs(found) <= 1
 
 
 def test_a_decay_that_leaves_no_weight_is_refused():
