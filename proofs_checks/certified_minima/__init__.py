@@ -1,0 +1,1 @@
+"""Certified minima of small networks, and where the training of these networks ends."""

@@ -1,0 +1,89 @@
+"""Spurious minima: derivation, parameters, verdicts, and the networks by other means."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sympy import Rational
+
+from proofs_checks import verify
+from proofs_checks.certified_minima import relu, unit
+from proofs_checks.precision import float64
+from theory.errors import InputError
+from theory.landscape import spurious_minima as theorem
+from theory.parameters import resolve
+
+pytest.importorskip("flint", reason="python-flint is not installed: nothing can be certified here")
+
+CERTIFICATE = {"radius": "1e-13", "precision": 120}
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, {"units": 8, "patterns": "four_inputs", "base": 16, "examples": 4, "far": "7"}]
+)
+def test_derived(parameters):
+    found = theorem.derivation(**resolve(theorem.PARAMETERS, parameters))
+    assert found.status == "derived"
+    assert found.counts["cited"] == 0
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, {"units": 7, "patterns": "four_inputs", "base": 32, "examples": 2, "far": "12"}]
+)
+def test_judged_as_expected(parameters):
+    verify("landscape.spurious_minima", seed=5, **parameters).raise_if_unexpected()
+
+
+def test_least_squares_in_numpy():
+    inputs = np.array([[0.0, 1], [0, 1], [1, 1], [4, 1]])
+    solution = np.linalg.lstsq(inputs, np.array([-1.0, -1, 1, 1]), rcond=None)[0]
+    assert float(theorem.output_at_one().subs(theorem.m, 1)) == pytest.approx(solution.sum(), abs=1e-14)
+    assert theorem.output_at_one().subs(theorem.m, 1) == Rational(-5, 43)
+
+
+def test_the_relu_minimum_by_another_minimizer():
+    """BFGS in NumPy stops at slopes of 1e-5: with curvatures above .0047, at most 4e-7 above the minimum."""
+
+    def kernel(w, v):
+        lengths = np.linalg.norm(w) * np.linalg.norm(v)
+        angle = np.arccos(np.clip(w @ v / lengths, -1, 1))
+        return lengths * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)
+
+    def loss(flat):
+        rows, teacher = flat.reshape(6, 6), np.eye(6)
+        total = sum(kernel(w, v) for w in rows for v in rows) - 2 * sum(
+            kernel(w, v) for w in rows for v in teacher
+        )
+        return (total + sum(kernel(w, v) for w in teacher for v in teacher)) / 2
+
+    center = relu.weights(6, **CERTIFICATE)
+    start = center.ravel() + 1e-3 * np.random.default_rng(0).normal(size=36)
+    assert minimize(loss, start, method="BFGS", options={"maxiter": 60}).fun == pytest.approx(
+        relu.predicted_loss(center), abs=4e-7
+    )
+
+
+def test_small_random_weights_of_the_tanh_unit_end_at_zero():
+    data = unit.examples(theorem.single_units.SIX["three_inputs"])
+    with float64():
+        ends = [
+            unit.descend(data, unit.TANH, 0.1 * np.random.default_rng(seed).normal(size=4), 0.05)
+            for seed in range(5)
+        ]
+    assert all(np.abs(end.weights).max() < 1e-10 and abs(end.loss - 6) < 1e-12 for end in ends)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"units": "5"}, "from 6 to 12"),
+        ({"units": "13"}, "1 to 12"),
+        ({"far": "3"}, "above 3"),
+        ({"radius": "0"}, "above 0"),
+        ({"precision": "20"}, "64"),
+        ({"base": "4"}, "from 8"),
+        ({"patterns": "five"}, "three_inputs"),
+    ],
+)
+def test_what_the_theorem_does_not_allow_is_refused(given, text):
+    with pytest.raises(InputError, match=text):
+        resolve(theorem.PARAMETERS, given)
