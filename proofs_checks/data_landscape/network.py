@@ -59,7 +59,7 @@ class Location:
     imbalance
         The largest |W_{h+1}^T W_{h+1} - W_h W_h^T|, and the same relative to the largest |W_h|^2.
     point, method, distance
-        The critical point found, how, and |theta - theta*|, also relative to |theta*| (None at the origin).
+        The critical point found, how, and |theta - theta*|, also relative to |theta| (None at the origin).
     output_distance
         |X (W - W*)^T| / |Y|, which weighs directions of the inputs by how much there is of them.
     nearest
@@ -116,7 +116,7 @@ class Location:
 
     def lines(self) -> list[str]:
         """For the terminal."""
-        relative = "" if self.distance[1] is None else f", {self.distance[1]:.2g} of its norm"
+        relative = "" if self.distance[1] is None else f", {self.distance[1]:.2g} of the weights' norm"
         doubt = ", counted where a rank is unclear" if self.doubtful else ""
         lines = [
             f"the network: loss {self.loss:.10g}, gradient {self.gradient:.3g}, imbalance "
@@ -155,7 +155,7 @@ def locate(
     first = given[0] + (point[0] - start[0]) @ white.backward
     original = (first, *point[1:])
     index, nullity, doubtful = _inertia(point, white, nearest, landscape)
-    norm = float(np.linalg.norm(flat(original)))
+    norm = float(np.linalg.norm(flat(given)))
     distance = float(np.linalg.norm(flat(original) - flat(given)))
     return Location(
         float(linear_networks.loss(given, inputs, targets)),
@@ -164,7 +164,7 @@ def locate(
         original,
         method,
         (distance, distance / norm if norm else None),
-        _output_distance(point, start, sums.total),
+        white.scale * _output_distance(point, start, sums.total),
         nearest,
         float(linear_networks.loss(original, inputs, targets)),
         index,
@@ -192,7 +192,10 @@ def _inertia(
 
 @dataclass(frozen=True)
 class _Whitening:
-    """W_1 F belongs to whitened inputs, F = V diag(sigma) Q, with the target M = Y^T X V diag(1 / sigma) Q.
+    """W_1 F / c belongs to whitened inputs, F = V diag(sigma) Q, c F^-1 leads back, and the target is M / c.
+
+    M = Y^T X V diag(1 / sigma) Q. The mean c of sigma keeps the first layer about as large as it is: by
+    itself whitening would unbalance the layers by the root of the number of examples.
 
     Q has orthonormal columns that span the rows of M and of W_1 before: gradients and second derivatives
     never leave them. ``unused`` is how many dimensions are left out.
@@ -204,6 +207,7 @@ class _Whitening:
     left: Matrix
     values: Float[np.ndarray, " s"]
     right: Matrix
+    scale: float
     unused: int
 
     @classmethod
@@ -213,10 +217,11 @@ class _Whitening:
         scale, vectors = np.sqrt(np.maximum(squares[largest], 0.0)), vectors[:, largest]
         used = np.concatenate([(sums.cross.T @ vectors / scale).T, (first @ vectors * scale).T], axis=1)
         frame = np.linalg.qr(used)[0] if used.shape[1] < rank else np.eye(rank)
-        forward, backward = (vectors * scale) @ frame, frame.T @ (vectors / scale).T
-        target = sums.cross.T @ backward.T
+        mean = float(scale.mean()) if rank else 1.0
+        forward, backward = (vectors * scale) @ frame / mean, mean * frame.T @ (vectors / scale).T
+        target = sums.cross.T @ backward.T / mean**2
         left, values, right = np.linalg.svd(target, full_matrices=False)
-        return cls(forward, backward, target, left, values, right.T, rank - frame.shape[1])
+        return cls(forward, backward, target, left, values, right.T, mean, rank - frame.shape[1])
 
 
 def _critical_point(
