@@ -74,7 +74,7 @@ def path_ranks(layers: Layers, inputs: Matrix, targets: Matrix) -> PathRanks:
     norms = [float(np.linalg.norm(layer, 2)) or 1.0 for layer in whitened]
     unit = [layer / norm for layer, norm in zip(whitened, norms, strict=True)]
     scale = float(np.linalg.norm(regression, 2)) or 1.0
-    end = product(tuple(whitened))
+    end = np.asarray(product(tuple(whitened)))
     residual = (regression - end) / scale
     paths = _paths(unit)
     defect = _defect(paths, residual)

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from numerics.curvature import hessian
-from numerics.linear_networks import loss
+from numerics.linear_networks import Layers, loss
 from numerics.training import GradientDescent, train
 
 DECAY = 0.5
@@ -67,11 +67,10 @@ def _trajectory(
 @lru_cache
 def _descent(widths: tuple[int, ...]) -> Any:
     _, steps = SCHEDULES[len(widths) - 1]
-    eye = np.eye(widths[0])
 
     def run(start: Any, target: Any) -> Any:
         _, found = train(
-            lambda layers: loss(layers, jnp.asarray(eye), target.T),
+            lambda layers: _loss(layers, target),
             GradientDescent(STEP),
             start,
             steps,
@@ -85,10 +84,11 @@ def _descent(widths: tuple[int, ...]) -> Any:
 
 @lru_cache
 def _hessian(widths: tuple[int, ...]) -> Any:
-    eye = np.eye(widths[0])
-    return jax.jit(
-        lambda layers, target: hessian(lambda moved: loss(moved, jnp.asarray(eye), target.T), layers)
-    )
+    return jax.jit(lambda layers, target: hessian(lambda moved: _loss(moved, target), layers))
+
+
+def _loss(layers: Layers, target: Any) -> Any:
+    return loss(layers, jnp.eye(target.shape[1], dtype=target.dtype), target.T)
 
 
 def _start(seed: int, widths: Sequence[int]) -> list[Matrix]:

@@ -16,7 +16,7 @@ from proofs_checks.experiment import on_host
 from proofs_checks.insertion import value_of
 from proofs_checks.linear_landscape import critical_manifold, deep_exact, deep_floats, deep_trained, formulas
 from proofs_checks.profile import Profile
-from theory.linear_landscape import deep_counts
+from theory.linear_landscape import deep_counts, letters, paths, second_order
 from theory.linear_landscape.deep_blocks import r
 from theory.linear_landscape.deep_counts import around
 from theory.linear_landscape.second_order import inv
@@ -101,8 +101,8 @@ def _invertible(sampler: Sampler, random: Any) -> dict[Symbol, Any]:
     """Sizes with n = rho, and neither ties nor columns of A in a kernel."""
     while True:
         found = dict(sampler(random))
-        if found[formulas.letters.n] == found[formulas.second_order.rho]:
-            return found | {formulas.TIES: Integer(0), formulas.second_order.rank_z: Integer(0)}
+        if found[letters.n] == found[second_order.rho]:
+            return found | {formulas.TIES: Integer(0), second_order.rank_z: Integer(0)}
 
 
 def _floats(profile: Profile, widths: Widths) -> Claim:
@@ -153,6 +153,7 @@ def pause_indices(widths: Widths, index: Expr) -> tuple[float, ...]:
 def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     """One broken assumption each."""
     layers, case, last = len(widths) - 1, cases(widths)[0], cases(widths)[-1]
+    roomy = {"widths": [3] * (layers + 1), "levels": [3]}  # whatever the user's widths leave room for
     index, nullity = deep_counts.index(layers), deep_counts.nullity(layers)
     two_layers = inv + (min(last["widths"][1:-1]) - r) * (around(layers, 0) - r)
     found = [
@@ -161,7 +162,7 @@ def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
             "squares without contacts",
             "the nullity counts only what the chosen directions explain",
             partial(deep_exact.inertia_exceptions, index=index, nullity=_without_contacts(layers)),
-            last,
+            roomy,
             "idle directions that the data do not see change the product too",
         ),
         _control(
@@ -169,7 +170,7 @@ def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
             "eigenvalues counted with a tolerance",
             "as above, by eigenvalues of the Hessian beyond a millionth of the largest",
             partial(deep_floats.miscounts, stretch=STRETCH, method="eigenvalues"),
-            last,
+            roomy,
             "unbalanced layers spread the eigenvalues over more than six decades, though none changes sign",
         ),
     ]
@@ -199,7 +200,7 @@ def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
 
 
 def _without_contacts(layers: int) -> Expr:
-    contacts = deep_counts.paths.contacts(layers, deep_counts.forward, around)
+    contacts = paths.contacts(layers, deep_counts.forward, around)
     return deep_counts.nullity(layers) + contacts
 
 

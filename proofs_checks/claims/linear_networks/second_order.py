@@ -14,6 +14,7 @@ from proofs_checks.claims.linear_networks.hessian_index import cases, pause_indi
 from proofs_checks.comparators import Identity
 from proofs_checks.experiment import on_host
 from proofs_checks.linear_landscape import deep_exact, deep_trained
+from proofs_checks.linear_landscape.deep_exact import Rule
 from proofs_checks.profile import Profile
 from theory.linear_landscape import deep_counts
 
@@ -100,7 +101,7 @@ def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     )
     if len(widths) == 3:
         return (two,)
-    rules = {
+    rules: dict[Rule, tuple[str, str]] = {
         "middle block": ("middle block only", "a pivot is tightened too where the outer block has rank r"),
         "outer block": ("outer block only", "a pivot is tightened too where the middle block has rank r"),
         "always": ("every saddle is strict", "three layers and more have non-strict saddles, and minima"),
@@ -108,7 +109,7 @@ def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     return (two, *(_wrong_rule(profile, widths, rule, *words) for rule, words in rules.items()))
 
 
-def _wrong_rule(profile: Profile, widths: Widths, rule: str, name: str, reason: str) -> Claim:
+def _wrong_rule(profile: Profile, widths: Widths, rule: Rule, name: str, reason: str) -> Claim:
     return _control(
         profile,
         name,
