@@ -143,17 +143,22 @@ def _second_factor_rows(left: MatrixExpr) -> tuple[Row, ...]:
 def sufficiency_rows() -> tuple[Row, ...]:
     """Whatever has that form is critical, and its value."""
     left, right = w.U * w.D * w.R.T, w.R * w.D * w.Q.T
-    formed = MatrixWords(w.any_critical_point, SINGULAR, (), _DIAGONAL)
+    from_right, from_left = (
+        MatrixWords(w.any_critical_point, (*SINGULAR[:3], SINGULAR[side], SINGULAR[5]), (), _DIAGONAL)
+        for side in (3, 4)
+    )
     left_over = w.M - left * right
     return (
         *(Row(rule, "singular vectors of $M$", Given()) for rule in SINGULAR[:5]),
         Row(SINGULAR[5], "the soft threshold", Definition()),
-        Row(equation(left_over * right.T, left), r"$A = U D O^T$, $B = O D Q^T$: no slope in $A$", formed),
-        Row(equation(left.T * left_over, right), "nor in $B$", formed),
+        Row(
+            equation(left_over * right.T, left), r"$A = U D O^T$, $B = O D Q^T$: no slope in $A$", from_right
+        ),
+        Row(equation(left.T * left_over, right), "nor in $B$", from_left),
         Row(
             equation(2 * penalized(w.M, left, right), squared_norm(w.M) - squared_norm(w.D * w.D)),
             r"the loss: every chosen singular value gains the square of what the threshold leaves",
-            formed,
+            from_right,
         ),
     )
 
