@@ -36,7 +36,7 @@ STRINGS = Source(
 ties, q = symbols("tie q", integer=True, nonnegative=True)
 POSITIVE = Symbol("#_+")
 i, j = symbols("i j", integer=True)  # two strings, by their places in ``strings.arcs``
-_rank = Function("rank")
+_rank = Function("rk")
 
 
 def _counted(count: Callable[..., int]) -> Any:
