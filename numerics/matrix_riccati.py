@@ -48,6 +48,6 @@ def _advanced(
     small = np.abs(twice) < 1e-8  # there (e^x - 1) / x = 1 + x / 2 to rounding
     gain = span * np.where(small, 1 + twice / 2, np.expm1(twice) / np.where(small, 1.0, twice))
     stacked = np.concatenate([np.eye(factor.shape[1]), np.sqrt(gain)[:, None] * factor])
-    triangle = np.linalg.qr(stacked, mode="r")
+    triangle = np.asarray(np.linalg.qr(stacked, mode="r"))
     grown = np.exp(rates * span)[:, None] * factor
     return np.linalg.solve(triangle.T, grown.T).T

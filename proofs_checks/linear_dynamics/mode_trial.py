@@ -175,8 +175,8 @@ def descent_delay(seed: int, widths: Sequence[int], *, delay: Expr = w.HALF_DELA
     late = []
     for halving in range(LEVELS_OF_STEPS):
         step = COARSEST / 2**halving
-        late.append((_half_time(layers, data, step, flow, s / mu) - flow) / step)
-    found = limit(np.asarray(late)[:, None])
+        late.append(np.asarray([(_half_time(layers, data, step, flow, s / mu) - flow) / step]))
+    found = limit(late)
     return float(abs(found.value[0] - _at(delay, known)) / found.unit[0])
 
 

@@ -96,7 +96,10 @@ def _frame(random: np.random.Generator, size: int, count: int) -> Matrix:
 
 
 def aligned_layers(
-    random: np.random.Generator, data: Problem, widths: Sequence[int], seeds: Sequence[Sequence[float]]
+    random: np.random.Generator,
+    data: Problem,
+    widths: Sequence[int],
+    seeds: Sequence[Sequence[float] | Float[np.ndarray, " modes"]],
 ) -> Weights:
     """W_h = R_h diag(a_h) R_{h-1}^T with random frames inside and the singular vectors of the data outside.
 
@@ -114,7 +117,7 @@ def aligned_layers(
 @jax.jit
 def _flow(layers: tuple[Array, ...], inputs: Array, targets: Array, times: Array) -> Flow:
     return gradient_flow(
-        lambda found: linear_networks.loss(found, inputs, targets),
+        lambda found: jnp.asarray(linear_networks.loss(found, inputs, targets)),
         layers,
         times,
         relative_tolerance=RELATIVE,
@@ -129,7 +132,7 @@ class Course(NamedTuple):
     steps: int
 
 
-def flow(layers: Weights, data: Problem, times: Sequence[float]) -> Course:
+def flow(layers: Weights, data: Problem, times: Sequence[float] | Float[np.ndarray, " times"]) -> Course:
     """The gradient flow of the loss, to the tolerances above; NaN where the solver gave up."""
     found = _flow(layers, data.inputs, data.targets, np.asarray(times, dtype=float))
     weights = tuple(np.where(found.completed, layer, np.nan) for layer in found.parameters)

@@ -38,11 +38,11 @@ GENERIC = RANDOM.normal(size=(20, 4)), RANDOM.normal(size=(20, 3))
         # Balanced and aligned: exact, so what is left is the error of the integrated flow. Random: |D| t.
         (WHITE, (4, 3, 3), {"initialization": "balanced"}, "riccati", 1e-7),
         (WHITE, (4, 3, 3), {"initialization": "aligned"}, "riccati", 1e-7),
-        (WHITE, (4, 5, 3), {}, "riccati", 1e-4),
+        (WHITE, (4, 3, 3), {}, "riccati", 1e-4),
         (COLORED, (4, 3, 3), {"initialization": "aligned"}, "modes", 1e-7),
         (COLORED, (4, 3, 3), {}, "modes", 1e-2),
-        (COLORED, (4, 2, 3, 3), {"initialization": "aligned", "scale": 0.2}, "modes", 1e-7),
-        (GENERIC, (4, 5, 3), {}, "integrated", 0.0),
+        (COLORED, (4, 3, 3, 3), {"initialization": "aligned", "scale": 0.2}, "modes", 1e-7),
+        (GENERIC, (4, 3, 3), {}, "integrated", 0.0),
         (WHITE, (4, 3, 3, 3), {"scale": 0.3}, "integrated", 0.0),
         (GENERIC, (4, 3, 3), {"whiten": True, "initialization": "balanced"}, "riccati", 1e-7),
     ],
@@ -55,16 +55,12 @@ def test_prediction_vs_integrated_flow(data, widths, options, method, allowed):
     assert found.flow[-1] < 0.9 * found.flow[0]
 
 
-def test_the_flow_vs_another_solver():
-    found = dynamics(GENERIC, (4, 5, 3), 0.5, 400, initialization="balanced")
-    at = found.times[-1]
-    again = dynamics(GENERIC, (4, 5, 3), 0.5, 400, initialization="balanced", step_size=found.step_size / 4)
-    assert again.times[-1] == pytest.approx(at / 4)
-    quarter = np.interp(again.times[-1], found.times, found.flow)
-    assert again.flow[-1] == pytest.approx(quarter, rel=1e-4)  # linear interpolation between records
-    # Descent approaches the flow at first order in the step.
-    finer = dynamics(GENERIC, (4, 5, 3), 0.5, 1600, initialization="balanced", step_size=found.step_size / 4)
-    assert found.discretization_error / finer.discretization_error == pytest.approx(4, rel=0.1)
+def test_the_distance_of_descent_is_of_first_order_in_the_step():
+    coarse = dynamics(GENERIC, (4, 3, 3), 0.5, 1500, initialization="balanced")
+    step = coarse.step_size
+    fine = dynamics(GENERIC, (4, 3, 3), 0.5, 1500, initialization="balanced", step_size=step / 4)
+    # Both have passed the fastest part, where the distance is largest.
+    assert coarse.discretization_error / fine.discretization_error == pytest.approx(4, rel=0.1)
 
 
 def test_levels_are_those_of_truncated_least_squares():
@@ -72,7 +68,7 @@ def test_levels_are_those_of_truncated_least_squares():
     fit = x @ np.linalg.lstsq(x, y, rcond=None)[0]
     left, values, right = np.linalg.svd(fit, full_matrices=False)
     expected = [np.sum((y - left[:, :r] * values[:r] @ right[:r]) ** 2) / 2 for r in range(4)]
-    found = [plateau.loss for plateau in dynamics(GENERIC, (4, 3, 3), steps=10).plateaus]
+    found = [plateau.loss for plateau in dynamics(GENERIC, (4, 3, 3), 1e-3, 1500).plateaus]
     assert found == pytest.approx(expected, rel=1e-12)
 
 
@@ -89,7 +85,7 @@ def test_half_times_of_descent_are_predicted_better_than_those_of_the_flow():
 
 
 def test_plateaus_that_are_not_left_have_no_half_time():
-    plateaus = dynamics(WHITE, (4, 3, 3), 1e-5, 10).plateaus
+    plateaus = dynamics(WHITE, (4, 3, 3), 1e-30, 1500).plateaus
     assert all(plateau.half_time is plateau.half_time_trained is None for plateau in plateaus)
 
 
@@ -143,7 +139,7 @@ def test_curve_of_a_mode_vs_an_integrator(depth):
     ],
 )
 def test_bad_input_is_refused(change, message):
-    given = {"data": GENERIC, "widths": (4, 3, 3), "scale": 1e-2, "steps": 100, **change}
+    given = {"data": GENERIC, "widths": (4, 3, 3), "scale": 1e-2, "steps": 1500, **change}
     with pytest.raises(InputError, match=message):
         dynamics(given.pop("data"), given.pop("widths"), given.pop("scale"), given.pop("steps"), **given)
 
@@ -160,11 +156,11 @@ def test_command_prints_text_and_json(tmp_path):
     np.save(tmp_path / "X.npy", WHITE[0])
     np.save(tmp_path / "Y.npy", WHITE[1])
     files = [str(tmp_path / name) for name in ("X.npy", "Y.npy")]
-    arguments = ["dynamics", "--data", *files, "--widths", "4,3,3", "--scale", "1e-3", "--steps", "800"]
+    arguments = ["dynamics", "--data", *files, "--widths", "4,3,3", "--scale", "1e-3", "--steps", "1500"]
     text = CliRunner().invoke(app, arguments).output
     assert "the exact matrix solution (Riccati)" in text
     assert "modes learned" in text
     found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).output)
-    direct = dynamics(WHITE, (4, 3, 3), 1e-3, 800)
+    direct = dynamics(WHITE, (4, 3, 3), 1e-3, 1500)
     assert found["trained"] == pytest.approx(list(direct.trained))
     assert found["plateaus"][0]["half_time"] == pytest.approx(direct.plateaus[0].half_time)

@@ -15,6 +15,7 @@ from sympy import (
     Le,
     MatrixSymbol,
     Rational,
+    Subs,
     Symbol,
     exp,
     log,
@@ -40,8 +41,8 @@ HAIRER = Source(
 n, m, p, q, k = symbols("n m p q k", integer=True, positive=True)
 U, V = MatrixSymbol("U", n, k), MatrixSymbol("V", m, k)
 R, Q = MatrixSymbol("R", p, k), MatrixSymbol("Q", q, k)
-ABOVE, LAYER, BELOW = MatrixSymbol("W_>", n, p), MatrixSymbol("W_h", p, q), MatrixSymbol("W_<", q, m)
-P_ABOVE, D, P_BELOW = MatrixSymbol("P_>", k, k), MatrixSymbol("D_h", k, k), MatrixSymbol("P_<", k, k)
+ABOVE, LAYER, BELOW = MatrixSymbol("A", n, p), MatrixSymbol("W_h", p, q), MatrixSymbol("B", q, m)
+P_ABOVE, D, P_BELOW = MatrixSymbol("P_A", k, k), MatrixSymbol("D_h", k, k), MatrixSymbol("P_B", k, k)
 S, M = MatrixSymbol("S", k, k), MatrixSymbol("M", k, k)
 S_YX, S_XX = MatrixSymbol("Sigma_YX", n, m), MatrixSymbol("Sigma_XX", m, m)
 W_1, W_2, Z = MatrixSymbol("W_1", p, m), MatrixSymbol("W_2", n, p), MatrixSymbol("Z", p, k)
@@ -82,7 +83,7 @@ PACE = DEPTH * VALUE ** (2 - 2 / DEPTH) * (RATE - VARIANCE * VALUE)
 # Descent of two layers: the first order in eta of the half-time.
 HALF_TIME = log(END / SEED - 1) / (2 * RATE)
 DELAY = log(VALUE) / 4 + log(RATE - VARIANCE * VALUE) / 2
-HALF_DELAY = (log(END / 2) - log(SEED)) / 4 + (log(RATE / 2) - log(RATE - VARIANCE * SEED)) / 2
+HALF_DELAY = log(END / (2 * SEED)) / 4 + (log(RATE / 2) - log(RATE - VARIANCE * SEED)) / 2
 
 _FLOW = 2 * VALUE * (RATE - VARIANCE * VALUE)
 _DEFECT = VALUE * (RATE - VARIANCE * VALUE) * (RATE - 3 * VARIANCE * VALUE)
@@ -144,7 +145,8 @@ def _words(*rules: Eq) -> MatrixWords:
 def decoupling_rows() -> tuple[Row, ...]:
     """Aligned layers stay aligned: the velocity of every layer has the form of the layer."""
     a, b = symbols("a b", positive=True)
-    force = RATE - VARIANCE * a * b
+    force, moment = RATE - VARIANCE * a * b, Symbol("h", real=True)
+    changed = (a + moment * b * force) ** 2 - (b + moment * a * force) ** 2
     return (
         *(Row(rule, "common singular directions of the moments: they commute", Given()) for rule in DATA),
         *(
@@ -153,7 +155,7 @@ def decoupling_rows() -> tuple[Row, ...]:
         ),
         Row(
             PUSHED,
-            "the targets seen by layer $h$, with what is above and below it",
+            "the targets seen by layer $h$, with the product $A$ above and $B$ below it",
             _words(FRAMES[0], DATA[0], ALIGNED[0], ALIGNED[2]),
         ),
         Row(PULLED, "and the inputs", _words(*FRAMES, DATA[2], *ALIGNED)),
@@ -168,7 +170,7 @@ def decoupling_rows() -> tuple[Row, ...]:
             _words(PUSHED, PULLED),
         ),
         Row(
-            equation(2 * a * b * force - 2 * b * a * force, Integer(0)),
+            equation(Subs(Derivative(changed, moment), moment, 0), Integer(0)),
             r"so $a^2 - b^2$ of two layers does not change",
             ScalarIdentity(),
         ),
@@ -191,7 +193,14 @@ def two_layer_rows() -> tuple[Row, ...]:
     substituted = GAP * x / (1 - x**2)
     return (
         Row(LOGISTIC, r"balanced: the closed form satisfies $\dot u = 2 u (s - \mu u)$", ScalarIdentity()),
-        Row(equation(CURVE.subs(TIME, 0), SEED), "and starts at $u_0$", ScalarIdentity()),
+        Row(
+            equation(
+                CURVE - SEED,
+                SEED * (RATE - VARIANCE * SEED) * (GROWN - 1) / (VARIANCE * SEED * (GROWN - 1) + RATE),
+            ),
+            "and starts at $u_0$",
+            ScalarIdentity(),
+        ),
         Row(
             equation(CURVE.subs(TIME, HALF_TIME), END / 2),
             "half-time: $t = \\ln(s / (\\mu u_0) - 1) / (2 s)$",
@@ -299,7 +308,7 @@ def descent_rows() -> tuple[Row, ...]:
     flowed = VALUE + STEP * _FLOW + STEP**2 / 2 * _FLOW * _expanded_slope()
     return (
         Row(
-            equation((side * (1 + STEP * (RATE - VARIANCE * side**2))) ** 2, stepped.subs(VALUE, side**2)),
+            equation((side + STEP * side * (RATE - VARIANCE * side**2)) ** 2, stepped.subs(VALUE, side**2)),
             r"a step of descent of a balanced mode, $u = a^2$",
             ScalarIdentity(),
         ),
