@@ -124,18 +124,19 @@ def necessity_rows() -> tuple[Row, ...]:
 
 def _second_factor_rows(left: MatrixExpr) -> tuple[Row, ...]:
     """B = O D Q^T, where Q^T = (I + D^2)^-1 U^T M."""
-    words = MatrixWords(w.any_critical_point, (*CRITICAL, BALANCED, *FRAME), (), _DIAGONAL)
+    projected = MatrixWords(w.any_critical_point, (CRITICAL[1], *FRAME[:2], FRAME[3]), (), _DIAGONAL)
+    confined = MatrixWords(w.any_critical_point, (BALANCED, *FRAME[:2]), (), _DIAGONAL)
     thresholded, outside = Identity(w.r) + w.D * w.D, Identity(w.p) - w.R * w.R.T
     return (
         Row(
             equation(thresholded * w.R.T * w.B, w.D * left.T * w.M),
             r"$O^T$ times the condition on $B$: $O^T B = D Q^T$ with $Q^T = (I + D^2)^{-1} U^T M$",
-            words,
+            projected,
         ),
         Row(
             equation(outside * w.B * w.B.T * outside, ZeroMatrix(w.p, w.p)),
             r"$B$ has no part outside the columns of $O$, since $B B^T = A^T A$: $B = O D Q^T$",
-            words,
+            confined,
         ),
     )
 
