@@ -25,6 +25,7 @@ _HOME = {
     "batched": "proofs_checks.experiment",
     "critical_points": "proofs_checks.commands.critical_points",
     "derive": "proofs_checks.run",
+    "dynamics": "proofs_checks.linear_dynamics.course",
     "kernel": "proofs_checks.analytic_kernels",
     "on_host": "proofs_checks.experiment",
     "verify": "proofs_checks.run",

@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import quad, solve_ivp
 from typer.testing import CliRunner
 
+from proofs_checks import dynamics
 from proofs_checks.cli import app
-from proofs_checks.linear_dynamics.course import dynamics
 from proofs_checks.linear_dynamics.modes import mode_curve, rise_time
 from theory.errors import InputError
 
