@@ -197,12 +197,14 @@ critical_points = run  # what it is called in Python, from proofs_checks
 
 def read_widths(widths: Widths) -> tuple[int, ...]:
     """(d_0, ..., d_H) with H >= 2. Raises InputError."""
+    from theory.grammar.sizes import shown
     from theory.parameters import positive_integers
 
     sizes = positive_integers(None, LARGEST_WIDTH)(widths)
     if not 3 <= len(sizes) <= MOST_LAYERS:
         raise InputError(
-            f"{len(sizes)} widths: give inputs, one hidden width or more, and outputs, for example 64,10,10"
+            f"widths {shown(','.join(map(str, sizes)))} are {len(sizes)}: give inputs, one hidden width or "
+            f"more, and outputs, for example 64,10,10, and at most {MOST_LAYERS}"
         )
     return sizes
 

@@ -48,13 +48,17 @@ def text(table: Sequence[Sequence[str]]) -> list[str]:
 
 def latex(table: Sequence[Sequence[str]]) -> list[str]:
     """The rows of a tabular."""
-    return [
-        " & ".join(
-            (*(f"${cell.replace('>=', chr(92) + 'ge ')}$" for cell in row[:5]), row[5], rf"$\{{{row[6]}\}}$")
-        ).replace(r"$\{none\}$", r"$\emptyset$")
-        + r" \\"
-        for row in table
-    ]
+    return [" & ".join((*map(_number, row[:5]), row[5], _set(row[6]))) + r" \\" for row in table]
+
+
+def _number(cell: str) -> str:
+    return f"${cell.replace('>=', chr(92) + 'ge ')}$"
+
+
+def _set(cell: str) -> str:
+    if cell == "none":
+        return r"$\emptyset$"
+    return rf"$\{{{cell.partition(' (')[0]}\}}$".replace("...", r"\dots")
 
 
 def index(landscape: Landscape, one: CriticalClass) -> str:

@@ -114,6 +114,29 @@ BAD_DATA = {
 }
 
 
+BAD_OPTIONS = {
+    "uncertainty": (["--uncertainty", "a,b"], "--uncertainty"),
+    "one uncertainty": (["--uncertainty", "0.1"], "give two, DX,DY"),
+    "network": (["--network", "none.npz"], "none.npz"),
+    "no npz": (["--network", "x.npy"], "no npz file"),
+    "format": (["--format", "pdf"], "pdf"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), BAD_OPTIONS.values(), ids=BAD_OPTIONS.keys())
+def test_bad_options_of_critical_points_are_refused(command, tmp_path, options, said):
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", Y)
+    data = ("--data", "x.npy", "y.npy", "--widths", "2,2,3")
+    code, out, err = command("critical-points", *data, *options)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert said in err
+    code, out, err = command("critical-points", *data, "--format", "latex", "--lowest", "1")
+    assert (code, err) == (0, "")
+    assert r"\begin{tabular}" in out
+
+
 @pytest.mark.parametrize(("x", "y", "widths", "said"), BAD_DATA.values(), ids=BAD_DATA.keys())
 def test_bad_data_is_refused(command, tmp_path, x, y, widths, said):
     np.save(tmp_path / "x.npy", x, allow_pickle=True)  # written only to show that it is refused
