@@ -31,14 +31,15 @@ SCHEDULES = {2: (1e-8, 1500), 3: (1e-2, 8000)}
 Matrix = Float[np.ndarray, "rows columns"]
 
 
-def negative_at_pauses(seed: int, *, widths: Sequence[int]) -> tuple[float, ...]:
+def negative_at_pauses(seed: int, *, widths: Sequence[int], open_middle: bool = False) -> tuple[float, ...]:
     """Numbers of eigenvalues below -s/2 where 0, 1, ... modes are learned, s the least singular value of M.
 
     Those that the closed form calls negative are near -s_i, those that it calls zero of the order of the
-    small weights. A pause is where the loss is closest to its critical value.
+    small weights. A pause is where the loss is closest to its critical value. ``open_middle`` starts the
+    layers between the first and the last at the identity.
     """
     sizes = tuple(widths)
-    losses, layers = _trajectory(seed, sizes)
+    losses, layers = _trajectory(seed, sizes, open_middle)
     values = DECAY ** np.arange(modes(sizes))
     found = []
     for rank in range(min(*sizes, MODES) + 1):
@@ -56,11 +57,14 @@ def modes(widths: Sequence[int]) -> int:
 
 @lru_cache(maxsize=16)
 def _trajectory(
-    seed: int, widths: tuple[int, ...]
+    seed: int, widths: tuple[int, ...], open_middle: bool
 ) -> tuple[Float[np.ndarray, " records"], tuple[Float[np.ndarray, "records _ _"], ...]]:
     """Losses and layers along gradient descent."""
-    start = tuple(map(jnp.asarray, _start(seed, widths)))
-    losses, layers = _descent(widths)(start, jnp.asarray(_target(seed, widths)))
+    start = _start(seed, widths)
+    if open_middle:
+        start[1:-1] = [np.eye(*layer.shape) for layer in start[1:-1]]
+    target = jnp.asarray(_target(seed, widths))
+    losses, layers = _descent(widths)(tuple(map(jnp.asarray, start)), target)
     return np.asarray(losses), tuple(np.asarray(layer) for layer in layers)
 
 

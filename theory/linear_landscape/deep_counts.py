@@ -250,7 +250,6 @@ def string_rows(layers: int) -> tuple[Row, ...]:
 def count_rows(layers: int) -> tuple[Row, ...]:
     """Index, positive eigenvalues and nullity, in strings and then in ranks."""
     rules = rank_rules(layers)
-    inserted = {rule.lhs: rule.rhs for rule in rules}
     pairs, contacts = closed_pairs(layers), open_contacts(layers)
     squares = r * (width(0) - r) + r * (width(layers) - r) - inv - ties
     below = equation(INDEX, inv + pairs)
@@ -272,6 +271,16 @@ def count_rows(layers: int) -> tuple[Row, ...]:
             Citation(INERTIA),
         ),
         Row(total, "the eigenvalues are as many as the weights", Definition()),
+        *_once_rows(layers, pairs, contacts),
+        Row(conclusion[0], "insert the ranks", _consequence(below, conclusion[0], rules)),
+        Row(conclusion[1], "likewise", _consequence(above, conclusion[1], rules)),
+        Row(nullity_relation(layers), "the others are zero", Consequence((total, *conclusion))),
+    )
+
+
+def _once_rows(layers: int, pairs: Expr, contacts: Expr) -> tuple[Row, ...]:
+    inserted = {rule.lhs: rule.rhs for rule in rank_rules(layers)}
+    return (
         Row(
             equation(_inserted(crossings(layers), inserted), pairs),
             "each pair that closes the circle is counted once by the sum over pairs of layers of products of "
@@ -282,13 +291,6 @@ def count_rows(layers: int) -> tuple[Row, ...]:
             equation(_inserted(paths.contacts(layers, forward, around), inserted), contacts),
             "likewise the pairs that change the product and do not close the circle",
             Identity(),
-        ),
-        Row(conclusion[0], "insert the ranks", _consequence(below, conclusion[0], rules)),
-        Row(conclusion[1], "likewise", _consequence(above, conclusion[1], rules)),
-        Row(
-            nullity_relation(layers),
-            "the other eigenvalues are zero",
-            Consequence((total, *conclusion)),
         ),
     )
 

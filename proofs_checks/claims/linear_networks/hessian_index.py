@@ -51,7 +51,7 @@ def _exact(profile: Profile, widths: Widths) -> Claim:
             "index and nullity of the rational Hessian, by its characteristic polynomial, at critical points "
             "of every index set and random patterns of idle directions: 1 if any differs",
             _BUDGET,
-            on_host(partial(deep_exact.inertia_exceptions, index=index, nullity=nullity)),
+            on_host(_predicting(index, nullity)),
             tuple(Point(case, 0.0) for case in cases(widths)),
             profile.scale(1),
         )
@@ -152,51 +152,55 @@ def pause_indices(widths: Widths, index: Expr) -> tuple[float, ...]:
 
 def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     """One broken assumption each."""
-    layers, case, last = len(widths) - 1, cases(widths)[0], cases(widths)[-1]
+    layers = len(widths) - 1
     roomy = {"widths": [3] * (layers + 1), "levels": [3]}  # whatever the user's widths leave room for
-    index, nullity = deep_counts.index(layers), deep_counts.nullity(layers)
-    two_layers = inv + (min(last["widths"][1:-1]) - r) * (around(layers, 0) - r)
-    found = [
+    return (
         _control(
             profile,
             "squares without contacts",
             "the nullity counts only what the chosen directions explain",
-            partial(deep_exact.inertia_exceptions, index=index, nullity=_without_contacts(layers)),
+            _predicting(deep_counts.index(layers), _without_contacts(layers)),
             roomy,
             "idle directions that the data do not see change the product too",
         ),
         _control(
             profile,
             "eigenvalues counted with a tolerance",
-            "as above, by eigenvalues of the Hessian beyond a millionth of the largest",
+            "inertia from eigenvalues of the Hessian beyond a millionth of the largest: exceptions",
             partial(deep_floats.miscounts, stretch=STRETCH, method="eigenvalues"),
             roomy,
             "unbalanced layers spread the eigenvalues over more than six decades, though none changes sign",
         ),
-    ]
-    if len(case["levels"]) > 1:
-        found.append(
-            _control(
-                profile,
-                "an index without inv(S)",
-                "the index is the sum over pairs of layers alone",
-                partial(deep_exact.inertia_exceptions, index=index - inv, nullity=nullity),
-                case,
-                "exchanging a chosen direction for one of a larger eigenvalue descends",
-            )
-        )
-    if layers > 2:
-        found.append(
-            _control(
-                profile,
-                "the index of two layers",
-                "the index is $(p - r)(\\rho - r) + \\mathrm{inv}(S)$ with the narrowest width $p$",
-                partial(deep_exact.inertia_exceptions, index=two_layers, nullity=nullity),
-                last,
-                "where three layers or more pass nothing idle, no second variation is left to descend",
-            )
-        )
-    return tuple(found)
+        *_wrong_indices(profile, widths),
+    )
+
+
+def _wrong_indices(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    """Where there is a second eigenvalue to choose, and a third layer."""
+    layers, case, last = len(widths) - 1, cases(widths)[0], cases(widths)[-1]
+    index, nullity = deep_counts.index(layers), deep_counts.nullity(layers)
+    two_layers = inv + (min(last["widths"][1:-1]) - r) * (around(layers, 0) - r)
+    swapped = _control(
+        profile,
+        "an index without inv(S)",
+        "the index is the sum over pairs of layers alone",
+        _predicting(index - inv, nullity),
+        case,
+        "exchanging a chosen direction for one of a larger eigenvalue descends",
+    )
+    shallow = _control(
+        profile,
+        "the index of two layers",
+        "the index is $(p - r)(\\rho - r) + \\mathrm{inv}(S)$ with the narrowest width $p$",
+        _predicting(two_layers, nullity),
+        last,
+        "where three layers or more pass nothing idle, no second variation is left to descend",
+    )
+    return (swapped,) * (len(case["levels"]) > 1) + (shallow,) * (layers > 2)
+
+
+def _predicting(index: Expr, nullity: Expr) -> Callable[..., float]:
+    return partial(deep_exact.inertia_exceptions, index=index, nullity=nullity)
 
 
 def _without_contacts(layers: int) -> Expr:
