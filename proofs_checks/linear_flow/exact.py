@@ -139,7 +139,7 @@ def _step(
 
 def _loss(random: Random, widths: Sequence[int], name: LossName) -> Callable[[Layers], Any]:
     """|Y - W X|^2 / 2 for two random examples, or its square."""
-    X, Y = (rational.general(random, width, 2) for width in (widths[0], widths[-1]))
+    X, Y = (rational.of_full_rank(random, width, 2) for width in (widths[0], widths[-1]))
 
     def value(layers: Layers) -> Any:
         residual = Y - _product(layers) * X

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sympy import Expr
 
+from numerics import linear_networks
 from proofs_checks.linear_flow import training
 from proofs_checks.linear_flow.common import Entries, evaluated, extrapolated, setting_of
 from proofs_checks.linear_flow.training import Setting, Start
@@ -16,7 +17,7 @@ from theory.linear_flow.singular_values import potential, sigma, size, slope, ve
 
 HALVINGS = 4
 POWERS = 3
-RANK_STEPS = 64  # of half the step size
+RANK_STEPS = 32  # of half the step size
 TIME_STEPS = 16  # of the largest step size: training is then on its way still
 
 
@@ -86,8 +87,25 @@ def rank_residual(seed: int, *, widths: Sequence[int], rank: int, idle: float = 
     largest = max(1.0, *(np.linalg.norm(stack, ord=2, axis=(1, 2)).max() for stack in stacks))
     growth = given.step_size * np.linalg.norm(gradients, ord=2, axis=(1, 2)).sum()
     growth *= largest ** (len(stacks) - 2)
-    budget = training.rounding(found, given)[:RANK_STEPS].sum() * largest ** len(stacks) * np.exp(growth)
+    budget = _layer_rounding(stacks, found.task, given) * len(stacks) * largest ** (len(stacks) - 1)
+    budget *= np.exp(growth)
     return float(np.linalg.svd(W, compute_uv=False)[:, rank].max() / budget)
+
+
+def _layer_rounding(stacks: Sequence[Entries], task: training.Task, given: Setting) -> float:
+    """What rounding may do to all layers in all steps: gradients of the absolute values of all that occurs.
+
+    The 1 is the largest slope of the logistic loss.
+    """
+    layers = tuple(np.abs(stack).max(axis=0) for stack in stacks)
+    inputs, targets = np.abs(task.inputs), np.abs(task.targets)
+    outputs = inputs @ np.asarray(linear_networks.product(layers)).T + targets + 1
+    slopes = linear_networks.layer_gradients(layers, (task.weights * outputs).T @ inputs)
+    sizes = sum(layer.shape[1] for layer in layers) + len(layers[-1]) + len(inputs)
+    moved = (
+        np.linalg.norm(W) + given.step_size * np.linalg.norm(G) for W, G in zip(layers, slopes, strict=True)
+    )
+    return float(len(stacks[0]) * 4 * sizes * training.UNIT * sum(moved))
 
 
 def _courses(seed: int, widths: tuple[int, ...], options: dict[str, Any]) -> list[Course]:

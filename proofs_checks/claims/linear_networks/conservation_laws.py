@@ -62,7 +62,7 @@ def _exact(profile: Profile, widths: tuple[int, ...]) -> tuple[Claim, ...]:
         _BUDGET,
         on_host(exact.step_mismatches),
         (Point({**case, "loss": "squared", "signs": [1, 1]}, 0.0),),
-        profile.scale(1),
+        profile.scale(4),
         expected="refuted",
         reason="the terms of first order add up instead of canceling",
     )

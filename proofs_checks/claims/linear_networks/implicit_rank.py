@@ -88,7 +88,7 @@ def _rank(profile: Profile, task: dict[str, Any]) -> Claim:
     return Claim(
         "no singular value appears",
         "balanced layers whose product lacks rank complete a matrix of full rank: the largest singular value "
-        "that was 0, over all steps, in units of its rounding budget",
+        "that was 0, over 32 steps, in units of its rounding budget",
         _BUDGET,
         on_host(spectrum.rank_residual),
         (Point(task, 0.0, margin=1.0),),
