@@ -43,24 +43,28 @@ def dynamics_figure(found: Dynamics) -> Figure:
             color=COLORS[0],
             label="trained",
         )
-        times = [one.half_time_discrete or one.half_time for one in found.plateaus]
-        shown = [time for time in times if time is not None and time <= found.steps[-1]]
-        if shown:
-            transform = axes.get_xaxis_transform()
-            axes.plot(
-                shown,
-                [0.0] * len(shown),
-                linestyle="none",
-                marker="^",
-                color=COLORS[1],
-                transform=transform,
-                clip_on=False,
-                label="predicted half-times",
-            )
+        _half_times(axes, found)
         axes.set(xlabel="steps of gradient descent", ylabel="loss $L$", xlim=(0, found.steps[-1]))
         axes.legend(title=f"off the flow by {found.discretization_error:.1e}", title_fontsize=7)
         settle(figure)
     return figure
+
+
+def _half_times(axes: Axes, found: Dynamics) -> None:
+    times = [one.half_time_discrete or one.half_time for one in found.plateaus]
+    shown = [time for time in times if time is not None and time <= found.steps[-1]]
+    if not shown:
+        return
+    axes.plot(
+        shown,
+        [0.0] * len(shown),
+        linestyle="none",
+        marker="^",
+        color=COLORS[1],
+        transform=axes.get_xaxis_transform(),
+        clip_on=False,
+        label="predicted half-times",
+    )
 
 
 def phase_portrait(singular_values: ArrayLike, starts: Sequence[tuple[float, float]] = ()) -> Figure:
