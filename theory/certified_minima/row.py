@@ -22,11 +22,14 @@ class AtCertifiedMinimum:
         Finds and certifies the minimum; NotCertified leaves the row undecided.
     value, curvature
         The letters that stand in the relation for the value there and the smallest eigenvalue of the Hessian.
+    others
+        Further letters, each with a function of the coordinates of the minimum.
     """
 
     find: Callable[[], CertifiedMinimum]
     value: Symbol
     curvature: Symbol
+    others: tuple[tuple[Symbol, balls.BallFunction], ...] = ()
     earns: Status = Status.CERTIFIED
 
     def discharge(self, relation: Basic, domain: Domain | None) -> Outcome:
@@ -40,8 +43,9 @@ class AtCertifiedMinimum:
         except NotCertified as reason:
             return Outcome(Answer.UNKNOWN, str(reason))
         known = {self.value: found.value, self.curvature: found.curvature}
+        known |= {letter: function(found.box) for letter, function in self.others}
         if relation.free_symbols - set(known):
-            return Outcome(Answer.UNKNOWN, f"only {self.value} and {self.curvature} are known")
+            return Outcome(Answer.UNKNOWN, f"only {sorted(map(str, known))} are known")
         return _decided(
             balls.enclose(relation.gts - relation.lts, known), found, isinstance(relation, (Ge, Le))
         )

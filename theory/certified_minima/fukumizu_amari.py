@@ -1,0 +1,59 @@
+r"""One tanh unit that fits a sum of two: $L(w, a) = \frac{1}{2} \sum_i (a \tanh(w x_i) - y_i)^2$.
+
+The targets $y = \tanh x + \tanh s x$ at an even number of equispaced points of $[-2, 2]$ are those of two
+units, which have loss 0. The points come in pairs $\pm x$, which contribute alike.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sympy import Expr, Integer, Rational, symbols, tanh
+
+from theory.balls import BallFunction, lower_function
+from theory.certified_minima.functions import of_expression
+from theory.certified_minima.minimum import PRECISION, RADIUS, CertifiedMinimum, certify
+
+HALF_WIDTH = 2
+START = (Rational("2.4"), Rational("1.86"))  # near the minimum for 30 points and the steepness 6
+
+w, a = WEIGHTS = symbols("w a", real=True)
+
+
+def places(points: int) -> list[Rational]:
+    """The positive half of the points."""
+    return [Rational(HALF_WIDTH * (2 * i + 1), points - 1) for i in range(points // 2)]
+
+
+def target(x: Expr, steepness: int) -> Expr:
+    """tanh x + tanh s x."""
+    return tanh(x) + tanh(steepness * x)
+
+
+def loss(points: int, steepness: int) -> Expr:
+    """L in w and a."""
+    terms = ((a * tanh(w * x) - target(x, steepness)) ** 2 for x in places(points))
+    return sum(terms, Integer(0))
+
+
+def bending(points: int, steepness: int) -> Expr:
+    """B = sum of l' a tanh''(w x) x^2."""
+    total = Integer(0)
+    for x in places(points):
+        output = tanh(w * x)
+        second = -2 * output * (1 - output**2)
+        total += 2 * (a * output - target(x, steepness)) * a * second * x**2
+    return total
+
+
+@lru_cache
+def minimum(
+    points: int, steepness: int, radius: Rational = RADIUS, precision: int = PRECISION
+) -> CertifiedMinimum:
+    """The certified minimum of one unit. Raises NotCertified where there is none near the start."""
+    return certify(of_expression(loss(points, steepness), WEIGHTS), START, radius, precision)
+
+
+def bending_function(points: int, steepness: int) -> BallFunction:
+    """B in balls."""
+    return lower_function(bending(points, steepness), WEIGHTS)
