@@ -1,0 +1,1 @@
+"""Positively homogeneous networks on trial."""
