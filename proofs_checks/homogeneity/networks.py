@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
-from sympy import Expr, Integer, Rational
+from sympy import Expr, Integer, Rational, symbols
 
 from numerics.devices import PRECISION
 from proofs_checks.insertion import value_of
@@ -111,7 +111,7 @@ def step_residual(
     return float(np.max(np.abs(error) / (40 * _UNIT * size)))
 
 
-KEPT, MOVED = theorem.Symbol("D", real=True), theorem.Symbol("M", real=True)
+KEPT, MOVED = symbols("D M", real=True)
 _CORNERS = ((0, 0), (1, 0), (0, 1))
 
 
