@@ -205,7 +205,7 @@ def _ended(data: str, seed: int, widths: tuple[int, ...], tied: bool, start: int
     layers, value, norm = _descend(problem, _start(seed, widths, start), MOST_STEPS, SETTLED)
     rounding = _rounding(problem, layers)
     quarter = gap * problem.levels[rank - 1] / 8
-    return _Ended(product(layers), value, rounding, min(rounding + norm**2 / gap, quarter))
+    return _Ended(np.asarray(product(layers)), value, rounding, min(rounding + norm**2 / gap, quarter))
 
 
 @lru_cache(maxsize=64)
@@ -235,13 +235,13 @@ def _descend(
 @lru_cache
 def _program() -> Any:
     def run(start: Layers, inputs: Array, targets: Array, size: float, steps: int, settled: float) -> Any:
-        def norm(slopes: Layers) -> Array:
+        def norm(slopes: Any) -> Array:
             return jnp.sqrt(sum(jnp.sum(slope**2) for slope in slopes))
 
-        def going(state: tuple[Any, Layers, Layers]) -> Array:
+        def going(state: Any) -> Array:
             return (state[0] < steps) & (norm(state[2]) > settled)
 
-        def step(state: tuple[Any, Layers, Layers]) -> tuple[Any, Layers, Layers]:
+        def step(state: Any) -> Any:
             done, layers, slopes = state
             moved = tuple(layer - size * slope for layer, slope in zip(layers, slopes, strict=True))
             return done + 1, moved, gradients(moved, inputs, targets)
