@@ -42,12 +42,9 @@ def gradient_flow(
     ``explicit`` is Dormand-Prince 8(7), ``implicit`` (for stiff losses) Kvaerno 5(4). Whether the last
     time was reached is a value, not an exception, so that the flow may be mapped over seeds.
 
-    On a plateau of the loss both lengthen their steps. The explicit one stays bound to the largest curvature,
-    also where nothing moves along it; the implicit one is not, and crosses in few steps the plateaus of
-    networks of three layers and more, whose lengths grow like a power of 1 / |theta(0)|. Record those at
-    ``logarithmic_times``.
-
-    Raises ValueError when the tolerance is beyond the floating-point type of the parameters.
+    Explicit steps stay bound to the largest curvature, also on plateaus. Implicit ones cross in few steps
+    those that last a power of 1 / |theta(0)|; record them at ``logarithmic_times``. Raises ValueError
+    when the tolerance is beyond the floating-point type of the parameters.
     """
     finest = 10 * max(float(np.finfo(leaf.dtype).eps) for leaf in jax.tree.leaves(parameters))
     if relative_tolerance < finest:
@@ -63,12 +60,7 @@ def gradient_flow(
         y0=parameters,
         args=loss,
         saveat=diffrax.SaveAt(ts=times),
-        # Tolerances as arrays and the loss as an argument: a second call compiles nothing. Steps end at the
-        # times asked for: interpolation between steps is of lower order than the steps.
-        stepsize_controller=diffrax.ClipStepSizeController(
-            diffrax.PIDController(rtol=jnp.asarray(relative_tolerance), atol=jnp.asarray(absolute_tolerance)),
-            step_ts=times,
-        ),
+        stepsize_controller=_controller(relative_tolerance, absolute_tolerance, times),
         max_steps=maximum_steps,
         throw=False,
     )
@@ -84,6 +76,17 @@ def logarithmic_times(first: float, last: float, count: int) -> Float[np.ndarray
     if not (0 < first < last and count >= 2):
         raise ValueError(f"first {first}, last {last}, count {count}; give 0 < first < last and count >= 2")
     return np.concatenate([[0.0], np.geomspace(first, last, count)])
+
+
+def _controller(
+    relative: float, absolute: float, times: Float[Array, " times"]
+) -> diffrax.ClipStepSizeController:
+    """Steps end at the times asked for: interpolation between steps is of lower order than the steps.
+
+    Tolerances are arrays, so that a second call compiles nothing; neither does another loss, an argument.
+    """
+    adaptive = diffrax.PIDController(rtol=jnp.asarray(relative), atol=jnp.asarray(absolute))
+    return diffrax.ClipStepSizeController(adaptive, step_ts=times)
 
 
 def _velocity(_: Any, parameters: PyTree, loss: Callable[[Any], Array]) -> PyTree:

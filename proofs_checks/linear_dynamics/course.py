@@ -41,11 +41,20 @@ class Setting:
 
     widths: tuple[int, ...]
     scale: float
-    steps: int
-    every: int
+    asked: int
     step_size: float
     seed: int
     initialization: Initialization
+
+    @property
+    def every(self) -> int:
+        """Steps from record to record."""
+        return max(1, self.asked // RECORDS)
+
+    @property
+    def steps(self) -> int:
+        """A multiple of it, at most as many as were asked for."""
+        return self.asked // self.every * self.every
 
     @property
     def depth(self) -> int:
@@ -86,7 +95,16 @@ def dynamics(
 
     Raises InputError for bad data, shapes, scales and steps, and for steps so large that training diverges.
     """
-    examples, setting, found = _checked(data, widths, scale, steps, step_size, seed, initialization, whiten)
+    x, y, sizes = _read(data, widths)
+    _check_options(seed, initialization)
+    number, count = _positive("scale", scale), _steps(steps)
+    found = _moments(x, y, whiten)
+    step = default_step(sizes, found, number) if step_size is None else _positive("step size", step_size)
+    return _run(Setting(sizes, number, count, step, int(seed), initialization), found, len(x), whiten)
+
+
+def _run(setting: Setting, found: Moments, examples: int, whiten: bool) -> Dynamics:
+    """Train, integrate and predict."""
     directions = modes(found) if found.commuting else None
     with float64():
         layers = _initial(setting, found, directions)
@@ -116,16 +134,7 @@ def dynamics(
     )
 
 
-def _checked(
-    data: Data,
-    widths: str | Sequence[int],
-    scale: float,
-    steps: int,
-    step_size: float | None,
-    seed: int,
-    initialization: str,
-    whiten: bool,
-) -> tuple[int, Setting, Moments]:
+def _read(data: Data, widths: str | Sequence[int]) -> tuple[Matrix, Matrix, tuple[int, ...]]:
     from proofs_checks.commands.critical_points import check_shapes, read_widths
     from proofs_checks.data_files import read_data
 
@@ -135,30 +144,24 @@ def _checked(
     sizes = read_widths(widths)
     check_shapes(x, y, sizes)
     _check_size(sizes)
+    return x.values, y.values, sizes
+
+
+def _check_options(seed: int, initialization: str) -> None:
     if initialization not in get_args(Initialization):
         allowed = ", ".join(get_args(Initialization))
         raise InputError(f"the initialization {str(initialization)[:40]!r} is not allowed: choose {allowed}")
-    number = _positive("scale", scale)
-    count = _steps(steps)
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**32:
         raise InputError("the seed must be a whole number from 0 to 2^32 - 1")
-    if not x.values.any() or not y.values.any():
+
+
+def _moments(x: Matrix, y: Matrix, whiten: bool) -> Moments:
+    if not x.any() or not y.any():
         raise InputError("X or Y is zero: there is nothing to learn")
-    found = moments(x.values, y.values, whiten)
+    found = moments(x, y, whiten)
     if np.linalg.norm(found.cross) <= 1e-12 * np.sqrt(2 * found.total * found.variances.max()):
         raise InputError("the inputs explain nothing of the targets: Y^T X is zero, and so is every rate")
-    step = default_step(sizes, found, number) if step_size is None else _positive("step size", step_size)
-    every = max(1, count // RECORDS)
-    setting = Setting(
-        sizes,
-        number,
-        count // every * every,
-        every,
-        step,
-        int(seed),
-        initialization,  # type: ignore[arg-type]
-    )
-    return len(x.values), setting, found
+    return found
 
 
 def _check_size(widths: Sequence[int]) -> None:

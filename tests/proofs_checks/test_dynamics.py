@@ -119,7 +119,7 @@ def test_curve_of_a_mode_vs_an_integrator(depth):
     ("change", "message"),
     [
         ({"widths": (5, 3, 3)}, "input width is 5"),
-        ({"widths": (4, 3)}, "2 widths"),
+        ({"widths": (4, 3)}, "one hidden width or more"),
         ({"widths": (4, 400_000, 3)}, "at most 1000000"),
         ({"scale": 0}, "scale 0 is not allowed"),
         ({"scale": -1.0}, "scale -1 is not allowed"),

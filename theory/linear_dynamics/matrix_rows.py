@@ -124,18 +124,8 @@ def riccati_rows() -> tuple[Row, ...]:
     )
 
 
-def solution_rows() -> tuple[Row, ...]:
-    """The closed form satisfies the same equation and starts at the same matrix."""
-    inverses = words(w.INVERSE_VELOCITY, symmetric=(w.B,))
-    solved = words(
-        *w.EXPONENTIAL,
-        w.INTEGRAL,
-        w.BRACKET_VELOCITY,
-        w.INVERSE_RULE,
-        w.SOLUTION,
-        w.SOLUTION_VELOCITY,
-        symmetric=w.SYMMETRIC,
-    )
+def letter_rows() -> tuple[Row, ...]:
+    """The letters of the closed form, and why its bracket can be inverted."""
     return (
         Row(w.EXPONENTIAL[0], "$E = e^{F t}$", Definition()),
         Row(w.EXPONENTIAL[1], "a power series in $F$ commutes with $F$", Given()),
@@ -157,6 +147,22 @@ def solution_rows() -> tuple[Row, ...]:
             "$B^{-1}$",
             Definition(),
         ),
+    )
+
+
+def solution_rows() -> tuple[Row, ...]:
+    """The closed form satisfies the same equation and starts at the same matrix."""
+    inverses = words(w.INVERSE_VELOCITY, symmetric=(w.B,))
+    solved = words(
+        *w.EXPONENTIAL,
+        w.INTEGRAL,
+        w.BRACKET_VELOCITY,
+        w.INVERSE_RULE,
+        w.SOLUTION,
+        w.SOLUTION_VELOCITY,
+        symmetric=w.SYMMETRIC,
+    )
+    return (
         Row(w.INVERSE_RULE, "multiply by $B^{-1}$ on the left", inverses),
         Row(w.SOLUTION, "the closed form", Definition()),
         Row(w.SOLUTION_VELOCITY, "the product rule", Definition()),

@@ -144,9 +144,6 @@ def _words(*rules: Eq) -> MatrixWords:
 
 def decoupling_rows() -> tuple[Row, ...]:
     """Aligned layers stay aligned: the velocity of every layer has the form of the layer."""
-    a, b = symbols("a b", positive=True)
-    force, moment = RATE - VARIANCE * a * b, Symbol("h", real=True)
-    changed = (a + moment * b * force) ** 2 - (b + moment * a * force) ** 2
     return (
         *(Row(rule, "common singular directions of the moments: they commute", Given()) for rule in DATA),
         *(
@@ -169,6 +166,15 @@ def decoupling_rows() -> tuple[Row, ...]:
             r"$u = a_1 \cdots a_N$ of numbers with $\dot a_h = (s - \mu u) u / a_h$",
             _words(PUSHED, PULLED),
         ),
+    )
+
+
+def balance_rows() -> tuple[Row, ...]:
+    """Two layers: what does not change, and the pace of their product."""
+    a, b = symbols("a b", positive=True)
+    force, moment = RATE - VARIANCE * a * b, Symbol("h", real=True)
+    changed = (a + moment * b * force) ** 2 - (b + moment * a * force) ** 2
+    return (
         Row(
             equation(Subs(Derivative(changed, moment), moment, 0), Integer(0)),
             r"so $a^2 - b^2$ of two layers does not change",

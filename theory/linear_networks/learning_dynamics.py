@@ -79,6 +79,7 @@ def derivation(widths: tuple[int, ...] = (4, 3, 5, 3)) -> Derivation:
         statement(widths),
         (
             *w.decoupling_rows(),
+            *w.balance_rows(),
             *w.two_layer_rows(),
             *w.deep_rows(),
             *w.vanishing_rows(),

@@ -96,6 +96,7 @@ def derivation(
         (
             *matrix_rows.flow_rows(),
             *matrix_rows.riccati_rows(),
+            *matrix_rows.letter_rows(),
             *matrix_rows.solution_rows(),
             *matrix_rows.integral_rows(),
             *matrix_rows.imbalance_rows(),

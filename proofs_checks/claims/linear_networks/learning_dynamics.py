@@ -123,54 +123,56 @@ def _course(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
 def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     balanced, unequal, deep, delay = _curves(profile, widths)
     _, seed = _course(profile, widths)
-
-    def control(claim: Claim, name: str, reason: str, experiment: OnHost, **fault: Any) -> Claim:
-        (point,) = claim.grid
-        return replace(
-            claim,
-            name=name,
-            experiment=experiment,
-            grid=(replace(point, parameters={**point.parameters, **fault}),),
-            closed_forms=(),
-            expected="refuted",
-            reason=reason,
-        )
-
-    found = [
-        control(
+    found = (
+        _control(
             unequal,
             "layers of different size on the logistic curve",
             r"$a^2 - b^2$ stays what it is, and $u$ moves by $\sqrt{c^2 + 4 u^2}$ instead of $2 u$",
             on_host(trial.two_layer_residual),
         ),
-        control(
+        _control(
             deep,
             "one layer fewer",
             r"the pace of $N - 1$ layers has another power of $u$",
             on_host(partial(trial.deep_residual, pace=w.PACE.subs(w.DEPTH, w.DEPTH - 1))),
         ),
-        control(
+        _control(
             delay,
             "half-time of the flow",
             "descent takes steps along the slope at their start, and is late to first order",
             on_host(partial(trial.descent_delay, delay=Integer(0))),
         ),
-        control(
+        _control(
             seed,
             "product of sizes as the seed",
             r"only the parts of $W_2^T u$ and $W_1 v$ that agree grow",
             on_host(trial.seed_error),
             balanced=False,
         ),
-    ]
-    if min(widths[0], widths[1], widths[-1]) > 1:
-        found.append(
-            control(
-                balanced,
-                "moments that do not commute",
-                r"$\Sigma_{XX}$ then turns the modes into each other",
-                on_host(trial.two_layer_residual),
-                turned=TURNED,
-            )
-        )
-    return tuple(found)
+    )
+    # A single mode has nothing to be turned into.
+    return found if min(widths[0], widths[1], widths[-1]) == 1 else (*found, _turned(balanced))
+
+
+def _turned(balanced: Claim) -> Claim:
+    return _control(
+        balanced,
+        "moments that do not commute",
+        r"$\Sigma_{XX}$ then turns the modes into each other",
+        on_host(trial.two_layer_residual),
+        turned=TURNED,
+    )
+
+
+def _control(claim: Claim, name: str, reason: str, experiment: OnHost, **fault: Any) -> Claim:
+    """The claim with one fault, through the same experiment."""
+    (point,) = claim.grid
+    return replace(
+        claim,
+        name=name,
+        experiment=experiment,
+        grid=(replace(point, parameters={**point.parameters, **fault}),),
+        closed_forms=(),
+        expected="refuted",
+        reason=reason,
+    )
