@@ -17,10 +17,10 @@ from numerics.linear_networks import layer_gradients, product
 from proofs_checks.insertion import value_of
 from theory.linear_networks import arbitrary_loss as theorem
 
-STEP = 0.05  # times the largest curvature of the start at most 1/2
+STEP = 0.2  # divided by (1 + omega) s_1, which is above every curvature at the critical points
 STEPS = 6000
-NEARBY = 0.05  # distance of a start from the point
-START = 0.7  # deviation of the weights of a random start
+NEARBY = 0.05  # distance of a start from the point, in units of sqrt(s_1)
+START = 0.7  # deviation of the weights of a random start, in the same units
 SPREAD = 0.1  # relative, of problems around the user's
 
 _UNIT = float(np.finfo(np.float64).eps) / 2
@@ -37,13 +37,14 @@ class Problem(NamedTuple):
 
     @classmethod
     def near(cls, seed: int, values: Sequence[float], weight: float) -> Problem:
-        """One whose singular values and weight are up to a tenth larger, all values by the same factor.
+        """One whose singular values and excess weight are up to a tenth larger, both values by one factor.
 
-        The hypotheses stay true: the ratio of the singular values is kept and the weight grows.
+        The hypotheses stay true: the ratio of the singular values is kept and the weight grows, from above 1.
+        The squared loss stays the squared loss.
         """
         random = np.random.default_rng(seed)
         common, heavier = 1 + SPREAD * random.uniform(size=2)
-        return cls((common * values[0], common * values[1]), heavier * weight)
+        return cls((common * values[0], common * values[1]), 1 + heavier * (weight - 1))
 
     def letters(self) -> dict[Any, Rational]:
         """s_1, s_2 and omega, exactly."""
@@ -54,6 +55,16 @@ class Problem(NamedTuple):
         """The target S and the weights of its entries."""
         weights = np.where(np.eye(2) > 0, 1.0, self.weight)
         return jnp.asarray(np.diag(self.values)), jnp.asarray(weights)
+
+    @property
+    def unit(self) -> float:
+        """sqrt(s_1), the size of the largest weights at the minimum."""
+        return float(self.values[0] ** 0.5)
+
+    @property
+    def step_size(self) -> float:
+        """The step of descent."""
+        return STEP / ((1 + self.weight) * self.values[0])
 
     def point(self) -> Layers:
         """u = v = sqrt(s_2) e_2, as layers."""
@@ -87,7 +98,9 @@ def trapped_residual(seed: int, *, values: Sequence[float], weight: float, form:
     """The loss at the end of descent from near the point, less the predicted one, in units of its budget."""
     problem = Problem.near(seed, values, weight)
     random = np.random.default_rng((seed, 1))
-    start = tuple(layer + NEARBY * _direction(random, layer.shape) for layer in problem.point())
+    start = tuple(
+        layer + problem.unit * NEARBY * _direction(random, layer.shape) for layer in problem.point()
+    )
     ended = _ended(problem, start)
     predicted = float(value_of(theorem.value() if form is None else form, problem.letters()))
     return (ended.loss - predicted) / ended.budget
@@ -100,7 +113,9 @@ def stray_ends(seed: int, *, values: Sequence[float], weight: float, units: int)
     """
     problem = Problem.near(seed, values, weight)
     random = np.random.default_rng((seed, 2))
-    start = tuple(jnp.asarray(START * random.normal(size=shape)) for shape in ((units, 2), (2, units)))
+    start = tuple(
+        jnp.asarray(problem.unit * START * random.normal(size=shape)) for shape in ((units, 2), (2, units))
+    )
     ended = _ended(problem, start)
     minima = [0.0] if units > 1 else [value**2 / 2 for value in problem.values]
     return float(min(abs(ended.loss - minimum) for minimum in minima) > ended.budget)
@@ -118,7 +133,7 @@ def _ended(problem: Problem, start: Layers) -> _Ended:
 
     At most a quarter of the gap between the two values is granted, so that none is taken for the other.
     """
-    loss, norm = (float(one) for one in _descend(len(start[0]))(start, *problem.arrays()))
+    loss, norm = (float(one) for one in _descend(len(start[0]))(start, *problem.arrays(), problem.step_size))
     larger, smaller = problem.values
     curvature = min(abs(problem.weight * smaller - larger), 2 * smaller)
     rounding = _OPERATIONS * _UNIT * (larger + smaller) ** 2
@@ -134,10 +149,10 @@ def _descend(units: int) -> Any:
         found = layer_gradients(layers, weights * (product(layers) - target))
         return tuple(map(jnp.asarray, found))
 
-    def run(start: Layers, target: Array, weights: Array) -> tuple[Array, Array]:
+    def run(start: Layers, target: Array, weights: Array, step_size: float) -> tuple[Array, Array]:
         def step(layers: Layers, _: None) -> tuple[Layers, None]:
             moved = zip(layers, slopes(layers, target, weights), strict=True)
-            return tuple(layer - STEP * slope for layer, slope in moved), None
+            return tuple(layer - step_size * slope for layer, slope in moved), None
 
         final = lax.scan(step, start, length=STEPS)[0]
         norm = jnp.sqrt(sum(jnp.sum(slope**2) for slope in slopes(final, target, weights)))

@@ -16,11 +16,13 @@ from proofs_checks.comparators import Identity
 from proofs_checks.experiment import on_host
 from proofs_checks.linear_minima import weighted
 from proofs_checks.profile import Profile
+from theory.errors import InputError
 from theory.linear_networks import arbitrary_loss as theorem
 from theory.linear_networks.arbitrary_loss import DEFAULT_VALUES, DEFAULT_WEIGHT
 
 _BUDGET = Identity()
 _DENOMINATOR = 97
+SLOWEST = Rational(1, 100)  # curvature in units of (1 + omega) s_1: STEPS shrink an error by e^12
 
 
 def claims(
@@ -28,8 +30,12 @@ def claims(
     singular_values: tuple[Rational, Rational] = DEFAULT_VALUES,
     weight: Rational = DEFAULT_WEIGHT,
 ) -> tuple[Claim, ...]:
-    """Claims and controls for problems with these singular values and weight, and up to a tenth above."""
+    """Claims and controls for problems with these singular values and weight, and up to a tenth above.
+
+    Raises InputError where descent would take longer than is measured.
+    """
     theorem.check(singular_values, weight)
+    _check_speed(singular_values, weight)
     setting = {"values": [float(value) for value in singular_values], "weight": float(weight)}
     return (
         _curvatures(profile, setting),
@@ -38,6 +44,17 @@ def claims(
         _ends(profile, setting, 2, "ends at loss 0"),
         *_controls(profile, setting),
     )
+
+
+def _check_speed(singular_values: tuple[Rational, Rational], weight: Rational) -> None:
+    larger, smaller = singular_values
+    settling = (weight * smaller - larger) / ((1 + weight) * larger)
+    leaving = (larger - smaller) / (2 * larger)  # the saddle of the squared loss
+    if min(settling, leaving) < SLOWEST:
+        raise InputError(
+            f"s_1 = {larger}, s_2 = {smaller} and omega = {weight} are so near s_1 = s_2 or omega s_2 = s_1 "
+            "that descent takes longer than is measured; give values farther apart"
+        )
 
 
 def _curvatures(profile: Profile, setting: dict[str, Any]) -> Claim:

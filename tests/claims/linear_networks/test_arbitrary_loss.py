@@ -52,7 +52,7 @@ def test_the_point_by_finite_differences():
     assert loss(point) == pytest.approx(0.5, abs=1e-15)
 
 
-@pytest.mark.parametrize("parameters", [{}, {"singular_values": "2,1", "weight": "5/2"}])
+@pytest.mark.parametrize("parameters", [{}, {"singular_values": "10,6", "weight": "5/2"}])
 def test_judged_as_expected(parameters):
     verify("linear_networks.arbitrary_loss", seed=3, **parameters).raise_if_unexpected()
 
@@ -95,6 +95,13 @@ def test_planted_errors_are_seen(name):
 def test_what_breaks_a_hypothesis_is_refused(given, text):
     with pytest.raises(InputError, match=text):
         theorem.statement(**resolve(theorem.PARAMETERS, given))
+
+
+@pytest.mark.parametrize("given", [("1", "999/1000", "2"), ("1", "1/2", "201/100")])
+def test_what_takes_too_long_is_refused(given):
+    larger, smaller, weight = map(Rational, given)
+    with pytest.raises(InputError, match="farther apart"):
+        claims(Profile("quick"), (larger, smaller), weight)
 
 
 def test_hypotheses_hold_in_the_instance():
