@@ -17,31 +17,16 @@ from proofs_checks.experiment import OnHost, on_host
 from proofs_checks.insertion import value_of
 from proofs_checks.linear_landscape import constructed, exact, formulas, trained
 from proofs_checks.profile import Profile
-from theory.errors import InputError
 from theory.linear_networks.critical_points import closed_forms, indicators
-from theory.parameters import Parameter, as_rational
 
 Widths = tuple[int, int, int]
 
 COARSE_SCALE = 1e-3
-LARGEST_SCALE = 1e-6  # plateaus of larger weights are too short to tell neighboring modes apart
 DIABETES_OUTPUTS = 5
 DIGITS = (64, 5, 10)
 MOST_SETS = 16  # of an exhaustive grid of index sets
 
 _BUDGET = Identity()
-
-
-def _scale(value: object) -> float:
-    scale = float(as_rational(value))
-    if not trained.SMALLEST_SCALE <= scale <= LARGEST_SCALE:
-        raise InputError(
-            f"{scale:g} is not allowed: give a scale from {trained.SMALLEST_SCALE:g} to {LARGEST_SCALE:g}"
-        )
-    return scale
-
-
-PARAMETERS = (Parameter("scale", "deviation of the initial weights, times sqrt(fan-in)", 1e-7, _scale),)
 
 
 def claims(profile: Profile, widths: Widths = (5, 3, 4), scale: float = 1e-7) -> tuple[Claim, ...]:
