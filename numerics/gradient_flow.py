@@ -80,7 +80,7 @@ def logarithmic_times(first: float, last: float, count: int) -> Float[np.ndarray
 
 def _controller(
     relative: float, absolute: float, times: Float[Array, " times"]
-) -> diffrax.ClipStepSizeController:
+) -> diffrax.AbstractStepSizeController[Any, Any]:
     """Steps end at the times asked for: interpolation between steps is of lower order than the steps.
 
     Tolerances are arrays, so that a second call compiles nothing; neither does another loss, an argument.
