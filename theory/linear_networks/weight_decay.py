@@ -116,7 +116,6 @@ def statement(
     values S of Y X^T chosen, in lambda = sqrt(lambda_A lambda_B). The loss is summed over the examples;
     the decays are those of B (hidden x inputs) and A (outputs x hidden), in the order of the layers.
     """
-    levels, chis = singular_values(widths), indicators(widths)
     return Statement(
         id="linear_networks.weight_decay",
         title="Weight decay is a soft threshold",
@@ -129,23 +128,7 @@ def statement(
             r"proximal map of the nuclear norm, cut to rank $p$. $q$ counts the singular values above "
             r"$\lambda$, $\mathrm{inv}(S)$ the pairs of a chosen and a larger one that is not."
         ),
-        hypotheses=(
-            Hypothesis(r"the inputs are white: $X X^T = I$"),
-            Hypothesis(
-                r"the singular values of $Y X^T$ are distinct",
-                relation=And(
-                    *(Gt(high, low) for high, low in pairwise(levels)), Gt(levels[-1], 0, evaluate=False)
-                ),
-            ),
-            Hypothesis(
-                r"no singular value is $\lambda$ itself, where it would add to the nullity",
-                relation=And(*(Ne(level, decay) for level in levels)),
-            ),
-            Hypothesis(
-                r"$S$ chooses $r \le \min(p, q)$ of the $q$ singular values above $\lambda$",
-                relation=Le(sum(chis), widths[1], evaluate=False),
-            ),
-        ),
+        hypotheses=_hypotheses(widths),
         conclusion=And(*_parts(widths)),
         regime="exact",
         sources=(SREBRO, KUNIN),
@@ -170,6 +153,27 @@ def derivation(
             *_concluding_rows(widths),
         ),
         _limiting_case(),
+    )
+
+
+def _hypotheses(widths: tuple[int, int, int]) -> tuple[Hypothesis, ...]:
+    levels, chis = singular_values(widths), indicators(widths)
+    return (
+        Hypothesis(r"the inputs are white: $X X^T = I$"),
+        Hypothesis(
+            r"the singular values of $Y X^T$ are distinct",
+            relation=And(
+                *(Gt(high, low) for high, low in pairwise(levels)), Gt(levels[-1], 0, evaluate=False)
+            ),
+        ),
+        Hypothesis(
+            r"no singular value is $\lambda$ itself, where it would add to the nullity",
+            relation=And(*(Ne(level, decay) for level in levels)),
+        ),
+        Hypothesis(
+            r"$S$ chooses $r \le \min(p, q)$ of the $q$ singular values above $\lambda$",
+            relation=Le(sum(chis), widths[1], evaluate=False),
+        ),
     )
 
 
