@@ -59,8 +59,12 @@ class PathRanks(NamedTuple):
 
     @property
     def doubtful(self) -> bool:
-        """Whether some number is too close to its threshold to say on which side it is."""
-        return self.separation < CLEAR
+        """Whether some number is too close to its threshold to say on which side it is.
+
+        Or the layers are so far from a critical point that the thresholds, in units of norm 1, leave no room.
+        A layer that is nearly 0 and not exactly 0 is such a point: scaled to norm 1 it is not critical.
+        """
+        return self.separation < CLEAR or SAFETY * CLEAR * self.defect > 1
 
 
 def path_ranks(layers: Layers, inputs: Matrix, targets: Matrix) -> PathRanks:

@@ -178,6 +178,8 @@ def test_numbers_near_a_threshold_are_doubtful_and_points_that_are_not_critical_
     clear = path_ranks(zero, x, y)
     assert clear.defect == 0
     assert not clear.doubtful
+    nearly = [1e-15 * random.normal(size=(3, 3)), random.normal(size=(2, 3))]
+    assert path_ranks(nearly, x, y).doubtful
     zero[0][0, 0] = 1e-13
     assert path_ranks([zero[0], np.eye(2, 3)], x, np.zeros((9, 2))).separation < clear.separation
 
