@@ -51,7 +51,7 @@ def examples(instances: Sequence[Instance]) -> Examples:
     return Examples(*(np.array(column, dtype=float) for column in columns))
 
 
-def descend(data: Examples, kind: int, start: np.ndarray, step: float) -> Ended:
+def descend(data: Examples, kind: int, start: Any, step: float) -> Ended:
     """STEPS steps of gradient descent."""
     size = start.size
     padded = [np.zeros((EXAMPLES, INPUTS)), np.zeros(EXAMPLES), np.zeros(EXAMPLES), np.zeros(INPUTS)]

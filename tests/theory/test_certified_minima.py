@@ -158,8 +158,8 @@ def test_rows_without_a_certificate_stay_open():
 
 def test_six_instances_balance_and_span():
     for instances in single_units.SIX.values():
-        inputs = np.array([one.inputs for one in instances for _ in range(one.count)])
-        targets = np.array([one.target for one in instances for _ in range(one.count)])
+        inputs = np.array([one.inputs for one in instances for _ in range(one.repeats)])
+        targets = np.array([one.target for one in instances for _ in range(one.repeats)])
         assert len(targets) == 6
         assert not (targets @ inputs).any()
         assert np.linalg.matrix_rank(inputs) == inputs.shape[1]

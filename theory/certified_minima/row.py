@@ -57,7 +57,8 @@ def _decided(difference: balls.Ball, found: CertifiedMinimum, equal_too: bool) -
     if bool(difference > 0) or (equal_too and bool(difference >= 0)):
         how = (
             f"Krawczyk's test encloses the only critical point within {float(found.radius):.0e} of a point "
-            f"of {len(found.box)} coordinates, L D L^T shows its Hessian positive definite, and balls decide"
+            f"of {len(found.box)} coordinates, L D L^T shows its Hessian positive definite; the "
+            f"value there is {found.value.str(12, radius=False)}"
         )
         return Outcome(Answer.YES, how, points=1)
     return Outcome(Answer.UNKNOWN, "the balls at the certified minimum do not decide it")

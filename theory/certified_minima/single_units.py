@@ -18,7 +18,7 @@ class Instance(NamedTuple):
 
     inputs: tuple[int, ...]
     target: int
-    count: int = 1
+    repeats: int = 1
 
 
 def _instances(*given: tuple[str, str, int]) -> tuple[Instance, ...]:
@@ -60,7 +60,7 @@ def weights(instances: Sequence[Instance]) -> tuple[Symbol, ...]:
 def tanh_loss(instances: Sequence[Instance], at: Sequence[Expr]) -> Expr:
     """sum of (tanh(w^T x) - t)^2."""
     return sum(
-        (one.count * (tanh(response(one, at)) - one.target) ** 2 for one in instances),
+        (one.repeats * (tanh(response(one, at)) - one.target) ** 2 for one in instances),
         Integer(0),
     )
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from sympy import And, Derivative, Eq, Expr, Function, Gt, Lt, Ne, Rational, Subs, Symbol, symbols
 
 from theory.certified_minima import fukumizu_amari
-from theory.certified_minima.minimum import PRECISION, PRECISIONS, RADIUS
+from theory.certified_minima.minimum import PRECISION, RADIUS
+from theory.certified_minima.parameters import CERTIFICATE, whole_number
 from theory.certified_minima.row import AtCertifiedMinimum
 from theory.derivation import Derivation, Row
 from theory.errors import InputError
-from theory.parameters import Parameter, as_rational, positive_integer
+from theory.parameters import Parameter, as_rational
 from theory.proving.definition import Definition
 from theory.proving.identity import Identity
 from theory.statement import Hypothesis, Source, Statement
@@ -20,7 +20,6 @@ from theory.statement import Hypothesis, Source, Statement
 DEFAULT_POINTS, DEFAULT_STEEPNESS, DEFAULT_SHARE = 30, 6, Rational(3, 2)
 POINTS, STEEPNESS = (10, 30), (4, 8)
 SMALLEST_SHARE, LARGEST_SHARE = Rational(11, 10), 3
-WIDEST = Rational(1, 1000)
 
 SOURCES = (
     Source(
@@ -43,19 +42,6 @@ f = Symbol("f")
 sigma = Function("sigma")
 
 
-def _between(low: int, high: int, even: bool = False) -> Any:
-    read = positive_integer(high)
-
-    def checked(value: object) -> int:
-        number = read(value)
-        if number < low or (even and number % 2):
-            kind = "an even whole number" if even else "a whole number"
-            raise InputError(f"{number} is not allowed: give {kind} from {low} to {high}")
-        return number
-
-    return checked
-
-
 def _share(value: object) -> Rational:
     number = as_rational(value)
     if not SMALLEST_SHARE <= number <= LARGEST_SHARE:
@@ -66,21 +52,18 @@ def _share(value: object) -> Rational:
     return number
 
 
-def _radius(value: object) -> Rational:
-    number = as_rational(value)
-    if not 0 < number <= WIDEST:
-        raise InputError(f"{number} is not allowed: give a radius above 0, at most {WIDEST}")
-    return number
-
-
 PARAMETERS = (
     Parameter(
-        "points", "of the data of the certified line, an even number", DEFAULT_POINTS, _between(*POINTS, True)
+        "points",
+        "of the data of the certified line, an even number",
+        DEFAULT_POINTS,
+        whole_number(*POINTS, True),
     ),
-    Parameter("steepness", "s, of the second unit of the targets", DEFAULT_STEEPNESS, _between(*STEEPNESS)),
+    Parameter(
+        "steepness", "s, of the second unit in the targets", DEFAULT_STEEPNESS, whole_number(*STEEPNESS)
+    ),
     Parameter("share", "delta > 1 at which training starts near the line", DEFAULT_SHARE, _share),
-    Parameter("radius", "of the box in which Krawczyk's test shows uniqueness", RADIUS, _radius),
-    Parameter("precision", "bits of the balls", PRECISION, _between(*PRECISIONS)),
+    *CERTIFICATE,
 )
 
 
@@ -109,12 +92,15 @@ def statement(
             r"into $(w, \delta a)$ and $(w, (1 - \delta) a)$. With $B = \sum \ell' a \sigma''(w^T x) x x^T$ "
             r"the inertia grows by that of $\delta (1 - \delta) B$ and one zero. Where $\sigma(0) = 0$ a "
             r"unit $(0, 0)$ can be added: the inertia grows by one negative, one positive, $d - 1$ zeros, "
-            r"unless $\sigma'(0) \sum \ell' x = 0$. For one tanh unit on the targets of two $B_* \lt  0$ and "
-            r"$L_* \gt 0$: every $\delta$ outside $[0, 1]$ is a local minimum that is not global."
+            r"unless $\sigma'(0) \sum \ell' x = 0$. For one tanh unit on the targets of two $B$ is negative "
+            r"and the loss positive: every $\delta$ outside $[0, 1]$ is a local minimum that is not global."
         ),
         hypotheses=(
             Hypothesis("the narrow point is critical, and the unit that is split has $a \\ne 0$", Ne(a, 0)),
-            Hypothesis("for added units", Eq(sigma(0), 0), holds=lambda values: bool(values[sigma(0)] == 0)),
+            Hypothesis(
+                r"where a unit is added, $\sigma(0) = 0$",
+                holds=lambda values: bool(values[sigma(0)] == 0),
+            ),
         ),
         conclusion=And(_split_curvature(), _added_curvature(), Gt(L_star, 0), Lt(B_star, 0)),
         regime="exact",
@@ -232,7 +218,7 @@ def _line_rows(points: int, steepness: int, radius: Rational, precision: int) ->
         Row(Gt(L_star, 0), "its loss is positive, and two units reach 0", method),
         Row(
             Lt(B_star, 0),
-            r"there $\delta (1 - \delta) B_* \gt 0$ for $\delta$ outside $[0, 1]$: the split Hessian is "
+            r"there $\delta (1 - \delta) B \gt 0$ for $\delta$ outside $[0, 1]$: the split Hessian is "
             r"positive across the line of $\delta$, on which the loss is constant: spurious minima. "
             r"For $\delta$ between 0 and 1 they are strict saddles",
             method,

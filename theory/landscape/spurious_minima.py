@@ -28,12 +28,13 @@ from sympy import (
 )
 
 from theory.certified_minima import relu_teacher, single_units
-from theory.certified_minima.minimum import PRECISION, PRECISIONS, RADIUS
+from theory.certified_minima.minimum import PRECISION, RADIUS
+from theory.certified_minima.parameters import CERTIFICATE, whole_number
 from theory.certified_minima.row import AtCertifiedMinimum
 from theory.certified_minima.single_units import Instance
 from theory.derivation import Derivation, Row
 from theory.errors import InputError
-from theory.parameters import Parameter, as_rational, one_of, positive_integer
+from theory.parameters import Parameter, as_rational, one_of
 from theory.proving.antiderivative import Antiderivative
 from theory.proving.definition import Definition
 from theory.proving.enclosure import Enclosure
@@ -45,7 +46,6 @@ DEFAULT_UNITS, DEFAULT_FAR, DEFAULT_BASE, DEFAULT_EXAMPLES = 6, Rational(4), 8, 
 DEFAULT_PATTERNS = "three_inputs"
 BASES, EXAMPLES = (8, 64), (2, 4)
 FARTHEST = 20  # further out descent takes long: the curvatures differ too much
-WIDEST = Rational(1, 1000)
 SMALLEST_CURVATURE = Rational(17, 2)  # of the tanh unit at its minimum on twelve instances, from below
 
 SOURCES = (
@@ -77,18 +77,6 @@ theta = symbols("theta", positive=True)
 phi = symbols("phi", real=True)
 
 
-def _between(low: int, high: int) -> object:
-    read = positive_integer(high)
-
-    def checked(value: object) -> int:
-        number = read(value)
-        if number < low:
-            raise InputError(f"{number} is not allowed: give a whole number from {low} to {high}")
-        return number
-
-    return checked
-
-
 def _far(value: object) -> Rational:
     number = as_rational(value)
     if not 3 < number <= FARTHEST:
@@ -98,26 +86,18 @@ def _far(value: object) -> Rational:
     return number
 
 
-def _radius(value: object) -> Rational:
-    number = as_rational(value)
-    if not 0 < number <= WIDEST:
-        raise InputError(f"{number} is not allowed: give a radius above 0, at most {WIDEST}")
-    return number
-
-
 PARAMETERS = (
     Parameter(
         "units",
         "k, ReLU units of the network and of its teacher",
         DEFAULT_UNITS,
-        _between(relu_teacher.SMALLEST, relu_teacher.LARGEST),
+        whole_number(relu_teacher.SMALLEST, relu_teacher.LARGEST),
     ),
-    Parameter("radius", "of the box in which Krawczyk's test shows uniqueness", RADIUS, _radius),
-    Parameter("precision", "bits of the balls", PRECISION, _between(*PRECISIONS)),
+    *CERTIFICATE,
     Parameter("far", "M, the fourth input of the linear unit", DEFAULT_FAR, _far),
     Parameter("patterns", "the six instances of the tanh unit", DEFAULT_PATTERNS, one_of(*single_units.SIX)),
-    Parameter("base", "K, ratio of the inputs of the logistic unit", DEFAULT_BASE, _between(*BASES)),
-    Parameter("examples", "n, inputs of the logistic unit", DEFAULT_EXAMPLES, _between(*EXAMPLES)),
+    Parameter("base", "K, ratio of the inputs of the logistic unit", DEFAULT_BASE, whole_number(*BASES)),
+    Parameter("examples", "n, inputs of the logistic unit", DEFAULT_EXAMPLES, whole_number(*EXAMPLES)),
 )
 
 
@@ -147,7 +127,7 @@ def statement(
             r"minimum on the separable data $(0, -), (0, -), (1, +), (M, +)$. A tanh unit on six "
             r"instances has a strict local minimum at $w = 0$ that is not global. A logistic unit on $n$ "
             r"examples has $n$ local minima. A network of $k$ ReLU units with an orthonormal teacher of $k$ "
-            r"units has a strict local minimum with a loss $F_* \gt 0$, certified in all $k^2$ weights."
+            r"units has a strict local minimum with a positive loss, certified in all $k^2$ weights."
         ),
         hypotheses=(
             Hypothesis("the far input is $M = 3 + m$", holds=lambda values: bool(values[m] > 0)),
@@ -231,7 +211,7 @@ def _tanh_rows(patterns: str) -> tuple[Row, ...]:
     instances = _instances(patterns)
     letters = single_units.weights(instances)
     along = single_units.tanh_loss(instances, [tau * one for one in letters])
-    form = sum(2 * one.count * single_units.response(one, letters) ** 2 for one in instances)
+    form = sum(2 * one.repeats * single_units.response(one, letters) ** 2 for one in instances)
     return (
         Row(
             Eq(Subs(Derivative(along, tau), tau, 0), 0),
@@ -279,7 +259,7 @@ def _completed(instances: tuple[Instance, ...]) -> Expr:
     letters = Matrix(single_units.weights(instances))
     gram = Matrix.zeros(len(letters), len(letters))
     for one in instances:
-        gram += 2 * one.count * Matrix(one.inputs) * Matrix(one.inputs).T
+        gram += 2 * one.repeats * Matrix(one.inputs) * Matrix(one.inputs).T
     lower, pivots = gram.LDLdecomposition()
     moved = lower.T * letters
     return sum((pivots[i, i] * moved[i] ** 2 for i in range(len(letters))), Integer(0))
