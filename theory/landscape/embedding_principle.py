@@ -218,7 +218,7 @@ def _line_rows(points: int, steepness: int, radius: Rational, precision: int) ->
         Row(Gt(L_star, 0), "its loss is positive, and two units reach 0", method),
         Row(
             Lt(B_star, 0),
-            r"there $\delta (1 - \delta) B \gt 0$ for $\delta$ outside $[0, 1]$: the split Hessian is "
+            r"so $\delta (1 - \delta) B$ is positive for $\delta$ outside $[0, 1]$: the split Hessian is "
             r"positive across the line of $\delta$, on which the loss is constant: spurious minima. "
             r"For $\delta$ between 0 and 1 they are strict saddles",
             method,
