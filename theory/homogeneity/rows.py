@@ -97,7 +97,7 @@ def euler_rows(depth: int) -> tuple[Row, ...]:
     return (
         Row(
             equation((c * z) ** q, c**q * z**q),
-            r"an activation $\max(z, 0)^q$ turns a factor $c \gt 0$ of its input into $c^q$ of its output; "
+            r"an activation $\max(z, 0)^q$ turns a factor $c > 0$ of its input into $c^q$ of its output; "
             r"for "
             r"$z \le 0$ both are 0",
             Identity(),

@@ -58,7 +58,7 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, weight_decay: Rational =
             r"a decayed two-layer network is at most."
         ),
         hypotheses=(
-            Hypothesis(r"the activation is $\max(z, 0)^q$, $q \gt 0$", relation=Gt(w.q, 0, evaluate=False)),
+            Hypothesis(r"the activation is $\max(z, 0)^q$, $q > 0$", relation=Gt(w.q, 0, evaluate=False)),
             Hypothesis(r"there are no biases"),
             Hypothesis(r"weight decay is the same for all weights", relation=Ge(w.decay, 0, evaluate=False)),
         ),

@@ -49,15 +49,15 @@ def statement(step_size: Rational = DEFAULT_STEP) -> Statement:
             r"|x_0|) "
             r"/ \ln(1 + \eta \mu) \rceil$ steps: the logarithm of the distance at the start, where a "
             r"saddle that "
-            r"is not strict takes its inverse. With $\eta \lt  1 / L$ only starts of measure zero converge "
+            r"is not strict takes its inverse. With $\eta < 1 / L$ only starts of measure zero converge "
             r"to "
             r"strict saddles; above that a third of all may. Descent with steps of fixed length leaves at "
             r"a rate "
             r"that does not depend on the length."
         ),
         hypotheses=(
-            Hypothesis(r"$\mu \gt  0$: the saddle is strict", relation=Gt(w.mu, 0, evaluate=False)),
-            Hypothesis(r"$\eta \gt  0$", relation=Gt(w.eta, 0, evaluate=False)),
+            Hypothesis(r"$\mu > 0$: the saddle is strict", relation=Gt(w.mu, 0, evaluate=False)),
+            Hypothesis(r"$\eta > 0$", relation=Gt(w.eta, 0, evaluate=False)),
             Hypothesis(r"near the saddle $f$ is its quadratic part"),
         ),
         conclusion=And(w.POWERS, w.SURVIVAL, w.MEAN, w.SQUARE, w.SLOPE, w.TWO_STEPS),

@@ -110,7 +110,7 @@ def necessity_rows() -> tuple[Row, ...]:
             Row(rule, r"the spectral theorem for $A^T A$, of rank $r$", Citation(SPECTRAL))
             for rule in FRAME[:3]
         ),
-        *(Row(rule, r"$D$ has no zeros on its diagonal", Definition()) for rule in FRAME[3:]),
+        *(Row(rule, r"$J = D^{-1}$: $D$ has no zeros on its diagonal", Definition()) for rule in FRAME[3:]),
         Row(equation(left.T * left, Identity(w.r)), r"$U = A O D^{-1}$ has orthonormal columns", frame),
         Row(
             equation(w.M * w.M.T * left, left * thresholded * thresholded),

@@ -26,7 +26,7 @@ X, Y = MatrixSymbol("X", m, N), MatrixSymbol("Y", n, N)
 U, Q, R = MatrixSymbol("U", n, r), MatrixSymbol("Q", m, r), MatrixSymbol("O", p, r)
 U_C, Q_C = MatrixSymbol("U_C", n, n - r), MatrixSymbol("Q_C", m, m - r)
 T_C = MatrixSymbol("T_C", n - r, m - r)
-D, D_inverse, T = MatrixSymbol("D", r, r), MatrixSymbol("D^-", r, r), MatrixSymbol("T", r, r)
+D, D_inverse, T = MatrixSymbol("D", r, r), MatrixSymbol("J", r, r), MatrixSymbol("T", r, r)
 
 LARGEST = 3  # of the sizes of rational instances
 

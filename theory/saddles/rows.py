@@ -107,6 +107,14 @@ def escape_rows() -> tuple[Row, ...]:
             r"the probability of $T > k$ for $x_0 \sim N(0, s^2)$",
             Antiderivative(erf(x / (sqrt(2) * s)) / 2),
         ),
+        *_moment_rows(),
+        Row(SLOPE, r"from $\delta x_0$ the time grows with $\ln(1 / \delta)$ at this slope", Identity()),
+    )
+
+
+def _moment_rows() -> tuple[Row, ...]:
+    """Mean and variance of the time, from the moments of ln|Z|."""
+    return (
         Row(
             Eq(Integral(2 * x**z * exp(-(x**2) / 2) / sqrt(2 * pi), (x, 0, oo)), _MOMENT, evaluate=False),
             r"the moments $E|Z|^z$ of a standard normal $Z$, by $u = x^2 / 2$ in the integral of the gamma "
@@ -126,7 +134,6 @@ def escape_rows() -> tuple[Row, ...]:
             r"the mean of its square, hence the variance $\pi^2 / 8$, over $\ln^2(1 + \eta \mu)$ that of $T$",
             Identity(),
         ),
-        Row(SLOPE, r"from $\delta x_0$ the time grows with $\ln(1 / \delta)$ at this slope", Identity()),
     )
 
 
@@ -151,7 +158,7 @@ def convergence_rows() -> tuple[Row, ...]:
     return (
         Row(
             Lt(Abs(second), bound, evaluate=False),
-            r"$\eta \lt  1 / L$: descent is a diffeomorphism, and only a set of measure zero converges to "
+            r"$\eta < 1 / L$: descent is a diffeomorphism, and only a set of measure zero converges to "
             r"strict "
             "saddles, however many there are",
             Citation(PANAGEAS_PILIOURAS),
@@ -165,7 +172,7 @@ def convergence_rows() -> tuple[Row, ...]:
         ),
         Row(
             Eq(Subs(x - eta * Derivative(x**2 / 2, x), eta, 1), 0, evaluate=False),
-            r"with $\eta = 1 \gt  1 / L$ one step takes every $x \ge 2$ to the maximum itself: a third of "
+            r"with $\eta = 1 > 1 / L$ one step takes every $x \ge 2$ to the maximum itself: a third of "
             r"the "
             r"starts in $[-3, 3]$",
             Identity(),

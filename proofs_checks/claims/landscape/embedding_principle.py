@@ -166,7 +166,7 @@ def _line(profile: Profile, setting: dict[str, Any]) -> tuple[Claim, ...]:
         _claim(
             profile,
             "line of minima",
-            r"descent from near the split of the certified unit, $\delta \gt 1$, ends at its loss: "
+            r"descent from near the split of the certified unit, $\delta > 1$, ends at its loss: "
             "difference in units of what the last gradient grants",
             embedding.line_residual,
             0.0,

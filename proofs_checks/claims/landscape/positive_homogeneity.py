@@ -107,57 +107,41 @@ def _certified(
 
 
 def _controls(profile: Profile, widths: tuple[int, ...], decay: float) -> tuple[Claim, ...]:
-    depth = len(widths) - 1
-    euler = Point({"widths": list(widths), "power": 1, "curved": 1.0}, (0.0,) * depth, margin=1.0)
+    curved = {"widths": list(widths), "power": 1, "curved": 1.0}
+    euler = Point(curved, (0.0,) * (len(widths) - 1), margin=1.0)
+    momentum = Point({"decay": decay, "momentum": 0.5}, 0.0, margin=1.0)
+    tanh = Point({"decay": decay, "curved": 1.0}, 0.0, margin=1.0)
+    narrow = Point({"units": 2, "decay": decay}, 0.0, margin=RELU_MARGIN)
+    matrix = Point({"units": 2, "decay": PENALTY}, 0.0, margin=FACTOR_MARGIN)
+    control = partial(_control, profile.scale(2))
     return (
-        _control(
-            profile,
-            "tanh units",
-            "each layer has its degree",
-            networks.euler_residual,
-            euler,
-            "tanh is not homogeneous",
-        ),
-        _control(
-            profile,
-            "steps with momentum",
-            r"$\|w\|^2 - \|a\|^2$ follows its law",
-            networks.step_residual,
-            Point({"decay": decay, "momentum": 0.5}, 0.0, margin=1.0),
-            "the step is no multiple of the gradient: terms of first order stay",
-        ),
-        _control(
-            profile,
-            "steps of tanh units",
-            r"$\|w\|^2 - \|a\|^2$ follows its law",
-            networks.step_residual,
-            Point({"decay": decay, "curved": 1.0}, 0.0, margin=1.0),
-            r"the slopes along $w$ and $a$ differ without homogeneity",
-        ),
-        _control(
-            profile,
-            "narrow ReLU networks",
-            "two units are certified like many",
-            networks.relu_gap,
-            Point({"units": 2, "decay": decay}, 0.0, margin=RELU_MARGIN),
-            "a local minimum of a narrow network need not be global: some direction still pays for its decay",
-        ),
-        _control(
-            profile,
-            "matrices of rank 2",
-            "two units are certified like many",
-            networks.factor_gap,
-            Point({"units": 2, "decay": PENALTY}, 0.0, margin=FACTOR_MARGIN),
-            "the next singular value is above the decay",
-        ),
+        control("tanh units", networks.euler_residual, euler),
+        control("steps with momentum", networks.step_residual, momentum),
+        control("steps of tanh units", networks.step_residual, tanh),
+        control("narrow ReLU networks", networks.relu_gap, narrow),
+        control("matrices of rank 2", networks.factor_gap, matrix),
     )
 
 
-def _control(
-    profile: Profile, name: str, claim: str, experiment: Callable[..., Any], point: Point, reason: str
-) -> Claim:
+_LAW = r"$\|w\|^2 - \|a\|^2$ follows its law"
+_MANY = "two units are certified like many"
+# What each control claims, and why it fails.
+_FAULTS = {
+    "tanh units": ("each layer has its degree", "tanh is not homogeneous"),
+    "steps with momentum": (_LAW, "the step is no multiple of the gradient: terms of first order stay"),
+    "steps of tanh units": (_LAW, r"the slopes along $w$ and $a$ differ without homogeneity"),
+    "narrow ReLU networks": (
+        _MANY,
+        "a minimum of a narrow network need not be global: some direction still pays for its decay",
+    ),
+    "matrices of rank 2": (_MANY, "the next singular value is above the decay"),
+}
+
+
+def _control(seeds: int, name: str, experiment: Callable[..., Any], point: Point) -> Claim:
+    claim, reason = _FAULTS[name]
     found = on_host(experiment)
-    return Claim(name, claim, _BUDGET, found, (point,), profile.scale(2), expected="refuted", reason=reason)
+    return Claim(name, claim, _BUDGET, found, (point,), seeds, expected="refuted", reason=reason)
 
 
 def _power(random: Random) -> dict[Any, Rational]:

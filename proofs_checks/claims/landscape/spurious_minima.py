@@ -102,7 +102,7 @@ def _linear(profile: Profile, far: float) -> tuple[Claim, ...]:
             "on separable data the cross-entropy has no finite minimum, and descent separates",
             kind=unit.CROSS_ENTROPY,
         ),
-        _control(errs, profile, "nearer input", r"with $M \lt 3$ least squares has no error", far=2.0),
+        _control(errs, profile, "nearer input", r"with $M < 3$ least squares has no error", far=2.0),
     )
 
 

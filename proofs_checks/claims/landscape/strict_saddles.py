@@ -76,7 +76,7 @@ def _law(profile: Profile, step: float) -> Claim:
         shares = tuple(float(value_of(form, {**letters, theorem.k: Integer(k)})) for k in after)
         return Claim(
             "law of the time",
-            r"shares of starts with $T \gt  k$: early, in the middle, late",
+            r"shares of starts with $T > k$: early, in the middle, late",
             Mean(),
             descent.survivors,
             (Point({**_setting(step), "after": tuple(map(float, after))}, shares, resolution=0.02),),

@@ -121,7 +121,7 @@ def _controls(profile: Profile, setting: dict[str, Any]) -> tuple[Claim, ...]:
             r"descent from near $\sqrt{s_2} e_2$ ends at the loss $s_1^2 / 2$ with $\omega = 1$",
             weighted.trapped_residual,
             Point(plain, 0.0, margin=1.0),
-            r"$\omega s_2 \lt s_1$: the point is a strict saddle, and descent leaves it for $s_2^2 / 2$",
+            r"$\omega s_2 < s_1$: the point is a strict saddle, and descent leaves it for $s_2^2 / 2$",
         ),
         _control(
             profile,
