@@ -127,35 +127,16 @@ class SingularValue:
 
     def rows(self, widths: tuple[int, ...]) -> tuple[Row, ...]:
         """From the velocity of the product to that of its singular values."""
-        (u, v), (A, B), G, H = (
-            self.flow.vectors,
-            self.flow.roots,
-            self.flow.chain.gradient,
-            self.flow.chain.depth,
-        )
+        (u, v), (A, B) = self.flow.vectors, self.flow.roots
+        G, H = self.flow.chain.gradient, self.flow.chain.depth
         along, projected = Trace(u.T * self.moving * v), Trace(u.T * G * v)
         flowing = equation(self.moving, -self.flow.preconditioned(G))
         eigen = (equation(A * u, root**2 * u), equation(B * v, root**2 * v))
         only, known = equation(self.moved, along), equation(along, -H * root ** (2 * (H - 1)) * projected)
-        names = (
-            equation(rate, self.moved),
-            equation(root, Abs(sigma) ** Rational(1, H)),
-            equation(projected, slope),
-        )
-        reasons = (
-            r"$\nu$ is the velocity of $\sigma = u^T W v$",
-            "the root of its size",
-            "the component of the gradient",
-        )
+        analytic = "an analytic singular value decomposition: its vectors move across themselves"
+        vectors = "$A^H = W W^T$, $B^H = W^T W$ and their roots have these vectors"
         return (
-            *(
-                Row(
-                    one,
-                    "an analytic singular value decomposition: its vectors move across themselves",
-                    Given(),
-                )
-                for one in self.singular
-            ),
+            *(Row(one, analytic, Given()) for one in self.singular),
             Row(
                 only,
                 "$u$, $W$, $v$ move at $x$, $V$, $y$; what the vectors do does not matter",
@@ -166,20 +147,30 @@ class SingularValue:
                 "balanced layers: the preconditioned gradient",
                 CitedStatement("linear_networks.implicit_acceleration", {"widths": widths}),
             ),
-            *(
-                Row(one, "$A^H = W W^T$, $B^H = W^T W$ and their roots have these vectors", Given())
-                for one in eigen
-            ),
+            *(Row(one, vectors, Given()) for one in eigen),
             Row(
                 known,
                 "every term of the sum gives the same number",
                 MatrixWords(self.instance, (flowing, *eigen), (A, B)),
             ),
-            *(Row(name, reason, Definition()) for name, reason in zip(names, reasons, strict=True)),
+            *self._concluding_rows(only, known, projected),
+        )
+
+    def _concluding_rows(self, only: Eq, known: Eq, projected: Expr) -> tuple[Row, ...]:
+        """Names for the numbers, the velocity in them, and what it means for the rank."""
+        H = self.flow.chain.depth
+        names = {
+            equation(rate, self.moved): r"$\nu$ is the velocity of $\sigma = u^T W v$",
+            equation(root, Abs(sigma) ** Rational(1, H)): "the root of its size",
+            equation(projected, slope): "the component of the gradient",
+        }
+        moving, *others = names
+        return (
+            *(Row(name, reason, Definition()) for name, reason in names.items()),
             Row(
                 equation(rate, velocity(H)),
                 r"insert: $\nu = -H (\sigma^2)^{1 - 1/H} \gamma$ with $\gamma = u^T G v$",
-                Consequence((names[0], only, known, names[1], names[2])),
+                Consequence((moving, only, known, *others)),
             ),
             Row(
                 equation(Derivative(potential(H), size), size ** (Rational(2, H) - 2)),
