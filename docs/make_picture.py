@@ -14,7 +14,7 @@ PICTURE = Path(__file__).parent / "images" / "verify.svg"
 
 
 def main() -> None:
-    console = Console(record=True, width=110, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=114, file=io.StringIO(), force_terminal=True)
     console.print(verdict_table(verify(*sys.argv[1:], profile="quick")))
     # rich links fonts of a public host; a picture of the repository loads nothing.
     picture = re.sub(
