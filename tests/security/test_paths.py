@@ -54,7 +54,8 @@ def test_output_is_whole_or_not_there(work, monkeypatch):
     output = work / "out.tex"
     assert run(monkeypatch, "kernel", "erf(z)", "--format", "latex", "-o", output) == 0
     first = output.read_text()
-    assert first.startswith("% needs ") and first.rstrip().endswith("\\end{equation*}")
+    assert first.startswith("% needs ")
+    assert first.rstrip().endswith("\\end{equation*}")
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(OSError(28, "No space left")))
         assert run(monkeypatch, "kernel", "z", "--format", "latex", "-o", output) == 2
