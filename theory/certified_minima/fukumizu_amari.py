@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sympy import Expr, Integer, Rational, symbols, tanh
+from sympy import Expr, Rational, Symbol, symbols, tanh
 
-from theory.balls import BallFunction, lower_function
-from theory.certified_minima.functions import of_expression
+from theory.balls import BallFunction, ball, flint, lower_function
+from theory.certified_minima.functions import summed
 from theory.certified_minima.minimum import PRECISION, RADIUS, CertifiedMinimum, certify
 
 HALF_WIDTH = 2
 START = (Rational("2.4"), Rational("1.86"))  # near the minimum for 30 points and the steepness 6
 
 w, a = WEIGHTS = symbols("w a", real=True)
+x = Symbol("x", real=True)
 
 
 def places(points: int) -> list[Rational]:
@@ -30,20 +31,15 @@ def target(x: Expr, steepness: int) -> Expr:
     return tanh(x) + tanh(steepness * x)
 
 
-def loss(points: int, steepness: int) -> Expr:
-    """L in w and a."""
-    terms = ((a * tanh(w * x) - target(x, steepness)) ** 2 for x in places(points))
-    return sum(terms, Integer(0))
+def loss_term(steepness: int) -> Expr:
+    """(a tanh w x - y)^2, for both of a pair x and -x of points."""
+    return (a * tanh(w * x) - target(x, steepness)) ** 2
 
 
-def bending(points: int, steepness: int) -> Expr:
-    """B = sum of l' a tanh''(w x) x^2."""
-    total = Integer(0)
-    for x in places(points):
-        output = tanh(w * x)
-        second = -2 * output * (1 - output**2)
-        total += 2 * (a * output - target(x, steepness)) * a * second * x**2
-    return total
+def bending_term(steepness: int) -> Expr:
+    """l' a tanh''(w x) x^2, twice."""
+    output = tanh(w * x)
+    return 2 * (a * output - target(x, steepness)) * a * -2 * output * (1 - output**2) * x**2
 
 
 @lru_cache
@@ -51,9 +47,10 @@ def minimum(
     points: int, steepness: int, radius: Rational = RADIUS, precision: int = PRECISION
 ) -> CertifiedMinimum:
     """The certified minimum of one unit. Raises NotCertified where there is none near the start."""
-    return certify(of_expression(loss(points, steepness), WEIGHTS), START, radius, precision)
+    return certify(summed(loss_term(steepness), WEIGHTS, x, places(points)), START, radius, precision)
 
 
 def bending_function(points: int, steepness: int) -> BallFunction:
-    """B in balls."""
-    return lower_function(bending(points, steepness), WEIGHTS)
+    """B = sum of l' a tanh''(w x) x^2, in balls."""
+    term = lower_function(bending_term(steepness), (*WEIGHTS, x))
+    return lambda point: sum((term([*point, ball(place)]) for place in places(points)), flint.arb())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sympy import Expr, Symbol
+from sympy import Expr, Rational, Symbol
 
-from theory.balls import Ball, flint, lower_function
+from theory.balls import Ball, ball, flint, lower_function
 
 Point = Sequence[Ball]
 
@@ -43,6 +44,24 @@ def of_expression(expression: Expr, symbols: Sequence[Symbol]) -> Smooth:
         return [[lower[max(i, j)][min(i, j)] for j in size] for i in size]
 
     return Smooth(len(letters), value, lambda point: [one(point) for one in gradient], hessian)
+
+
+def summed(term: Expr, symbols: Sequence[Symbol], letter: Symbol, values: Sequence[Rational]) -> Smooth:
+    """The sum of the term over values of one letter, differentiated once for all of them."""
+    single, size = of_expression(term, (*symbols, letter)), len(symbols)
+
+    def each(function: Callable[[Point], Any], point: Point) -> list[Any]:
+        return [function([*point, ball(value)]) for value in values]
+
+    def gradient(point: Point) -> list[Ball]:
+        slopes = each(single.gradient, point)
+        return [sum((one[i] for one in slopes), flint.arb()) for i in range(size)]
+
+    def hessian(point: Point) -> list[list[Ball]]:
+        rows = each(single.hessian, point)
+        return [[sum((one[i][j] for one in rows), flint.arb()) for j in range(size)] for i in range(size)]
+
+    return Smooth(size, lambda point: sum(each(single.value, point), flint.arb()), gradient, hessian)
 
 
 def midpoints(balls: Sequence[Ball]) -> list[Ball]:

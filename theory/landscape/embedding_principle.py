@@ -1,22 +1,28 @@
-"""Critical points of narrow networks in wide ones: splitting a unit, adding one, and the inertia then."""
+"""Critical points of narrow networks in wide ones: embeddings, copies of units, and the inertia."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
-from sympy import And, Derivative, Eq, Expr, Function, Gt, Lt, Ne, Rational, Subs, Symbol, symbols
+from sympy import And, Gt, Integer, Lt, Rational, Symbol, symbols
 
 from theory.certified_minima import fukumizu_amari
 from theory.certified_minima.minimum import PRECISION, RADIUS
 from theory.certified_minima.parameters import CERTIFICATE, whole_number
 from theory.certified_minima.row import AtCertifiedMinimum
 from theory.derivation import Derivation, Row
+from theory.embeddings import affine, counts
+from theory.embeddings import copies as copying
+from theory.embeddings.copies import m
 from theory.errors import InputError
+from theory.linear_landscape.letters import equation
 from theory.parameters import Parameter, as_rational
-from theory.proving.definition import Definition
 from theory.proving.identity import Identity
 from theory.statement import Hypothesis, Source, Statement
 
+DEFAULT_OUTPUTS, DEFAULT_COPIES = 2, (Integer(2), Rational(-3, 2), Rational(1, 2))
+LARGEST_OUTPUTS, MOST_COPIES, LARGEST_WEIGHT = 3, 4, 10
 DEFAULT_POINTS, DEFAULT_STEEPNESS, DEFAULT_SHARE = 30, 6, Rational(3, 2)
 POINTS, STEEPNESS = (10, 30), (4, 8)
 SMALLEST_SHARE, LARGEST_SHARE = Rational(11, 10), 3
@@ -28,18 +34,32 @@ SOURCES = (
         2000,
     ),
     Source(
+        "K. Fukumizu, S. Yamaguchi, Y. Mototake, M. Tanaka",
+        "Semi-flat minima and saddle points by embedding neural networks to overparameterization",
+        2019,
+    ),
+    Source(
         "Y. Zhang, Z. Zhang, T. Luo, Z. J. Xu",
         "Embedding principle of loss landscape of deep neural networks",
         2021,
         identifier="arXiv:2105.14573",
     ),
+    Source(
+        "B. Simsek, F. Ged, A. Jacot, F. Spadaro, C. Hongler, W. Gerstner, J. Brea",
+        "Geometry of the loss landscape in overparameterized neural networks: symmetries and invariances",
+        2021,
+        identifier="arXiv:2105.12221",
+    ),
+    Source(
+        "Y. Zhang, Y. Li, Z. Zhang, T. Luo, Z. J. Xu",
+        "Embedding principle: a hierarchical structure of loss landscape of deep neural networks",
+        2022,
+        identifier="arXiv:2111.15527",
+    ),
 )
 
-tau, z, p, q, alpha, eta, a, delta = symbols("tau z p q alpha eta a delta", real=True)
-w_bar, u = symbols("wbar u", real=True)
 L_star, lambda_L, B_star = symbols("L_* lambda_L B_*", real=True)
-f = Symbol("f")
-sigma = Function("sigma")
+delta, value_at_0 = symbols("delta sigma(0)", real=True)
 
 
 def _share(value: object) -> Rational:
@@ -52,7 +72,27 @@ def _share(value: object) -> Rational:
     return number
 
 
+def _copies(value: object) -> tuple[Rational, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Iterable):
+        raise InputError(f"{value!r} is not allowed: give the weights of the copies, such as 2,-3/2,1/2")
+    found = tuple(as_rational(part) for part in parts)
+    if not 2 <= len(found) <= MOST_COPIES or sum(found) != 1:
+        raise InputError(
+            f"{', '.join(map(str, found))} is not allowed: give 2 to {MOST_COPIES} weights of sum 1"
+        )
+    if max(map(abs, found)) > LARGEST_WEIGHT:
+        raise InputError(
+            f"{max(found, key=abs)} is not allowed: give weights from -{LARGEST_WEIGHT} to {LARGEST_WEIGHT}"
+        )
+    return found
+
+
 PARAMETERS = (
+    Parameter(
+        "outputs", "m, of the networks that are embedded", DEFAULT_OUTPUTS, whole_number(1, LARGEST_OUTPUTS)
+    ),
+    Parameter("copies", "alpha_1, ..., alpha_k of one unit, of sum 1", DEFAULT_COPIES, _copies),
     Parameter(
         "points",
         "of the data of the certified line, an even number",
@@ -67,138 +107,87 @@ PARAMETERS = (
 )
 
 
-def split_factor() -> Expr:
-    """What multiplies B in the Hessian of the split network."""
-    return delta * (1 - delta)
-
-
 def statement(
+    outputs: int = DEFAULT_OUTPUTS,
+    copies: tuple[Rational, ...] = DEFAULT_COPIES,
     points: int = DEFAULT_POINTS,
     steepness: int = DEFAULT_STEEPNESS,
     share: Rational = DEFAULT_SHARE,
     radius: Rational = RADIUS,
     precision: int = PRECISION,
 ) -> Statement:
-    """Networks of one hidden layer and one output; a unit (w, a) becomes (w, delta a), (w, (1 - delta) a).
+    """Networks of one hidden layer and m outputs; copies of a unit (w, v) are (w, alpha_i v), sum alpha = 1.
 
-    The conclusion has the second derivatives of the output of the split and of the added unit, and signs at a
-    certified minimum of one tanh unit that make its splits with delta > 1 a line of spurious minima.
+    The conclusion has the congruence of any embedding that carries the gradient, for every number of
+    weights; the eigenvalues that copies, and added units (0, 0), bring; and signs at a certified minimum of
+    one tanh unit that make its splits with delta > 1 a line of spurious minima.
     """
     return Statement(
         id="landscape.embedding_principle",
         title="The embedding principle",
-        summary=(
-            r"A critical point of a narrow network is one of a wider one: split a unit $(w, a)$, $a \ne 0$, "
-            r"into $(w, \delta a)$ and $(w, (1 - \delta) a)$. With $B = \sum \ell' a \sigma''(w^T x) x x^T$ "
-            r"the inertia grows by that of $\delta (1 - \delta) B$ and one zero. Where $\sigma(0) = 0$ a "
-            r"unit $(0, 0)$ can be added: the inertia grows by one negative, one positive, $d - 1$ zeros, "
-            r"unless $\sigma'(0) \sum \ell' x = 0$. For one tanh unit on the targets of two $B$ is negative "
-            r"and the loss positive: every $\delta$ outside $[0, 1]$ is a local minimum that is not global."
-        ),
+        summary=_summary(),
         hypotheses=(
-            Hypothesis("the narrow point is critical, and the unit that is split has $a \\ne 0$", Ne(a, 0)),
+            Hypothesis(r"the loss depends on the outputs alone and is, as $\sigma$, twice differentiable"),
+            Hypothesis("the weights of the copies have sum 1", equation(sum(_weights(copies)), Integer(1))),
             Hypothesis(
                 r"where a unit is added, $\sigma(0) = 0$",
-                holds=lambda values: bool(values[sigma(0)] == 0),
+                holds=lambda values: bool(values[value_at_0] == 0),
             ),
         ),
-        conclusion=And(_split_curvature(), _added_curvature(), Gt(L_star, 0), Lt(B_star, 0)),
+        conclusion=And(affine.congruence(), *counts.copied(), *counts.joined(), Gt(L_star, 0), Lt(B_star, 0)),
         regime="exact",
         sources=SOURCES,
-        instance={a: Rational(1), sigma(0): Rational(0)},
+        instance={
+            **dict(zip(_weights(copies), copies, strict=True)),
+            value_at_0: Integer(0),
+            m: Integer(outputs),
+        },
     )
 
 
 def derivation(
+    outputs: int = DEFAULT_OUTPUTS,
+    copies: tuple[Rational, ...] = DEFAULT_COPIES,
     points: int = DEFAULT_POINTS,
     steepness: int = DEFAULT_STEEPNESS,
     share: Rational = DEFAULT_SHARE,
     radius: Rational = RADIUS,
     precision: int = PRECISION,
 ) -> Derivation:
-    """Derivatives of the output in adapted coordinates; Krawczyk's test for the narrow network."""
-    rows = (*_splitting_rows(), *_added_rows(), *_line_rows(points, steepness, radius, precision))
-    return Derivation(statement(points, steepness, share, radius, precision), rows, _limiting_case())
-
-
-def _split(tau: Expr) -> Expr:
-    """The two units, moved by tau in the coordinates of the theorem."""
-    first = (delta * (a + tau * alpha) + tau * eta) * sigma(z + tau * (q + (1 - delta) * p))
-    second = ((1 - delta) * (a + tau * alpha) - tau * eta) * sigma(z + tau * (q - delta * p))
-    return first + second
-
-
-def _at_zero(form: Expr, order: int) -> Expr:
-    return Subs(Derivative(form, (tau, order)), tau, 0)
-
-
-def _prime(order: int) -> Expr:
-    return sigma(z).diff(z, order)
-
-
-def _split_slope() -> Eq:
-    return Eq(_at_zero(_split(tau), 1), alpha * sigma(z) + a * _prime(1) * q, evaluate=False)
-
-
-def _split_curvature() -> Eq:
-    narrow = a * _prime(2) * q**2 + 2 * alpha * _prime(1) * q
-    added = split_factor() * a * _prime(2) * p**2 + 2 * eta * _prime(1) * p
-    return Eq(_at_zero(_split(tau), 2), narrow + added, evaluate=False)
-
-
-def _splitting_rows() -> tuple[Row, ...]:
-    back = delta * (w_bar + (1 - delta) * u) + (1 - delta) * (w_bar - delta * u)
-    return (
-        Row(
-            Eq(f, _split(tau), evaluate=False),
-            r"the output of the two units at $w_1 = \bar w + (1 - \delta) u, w_2 = \bar w - \delta u, a_1 = "
-            r"\delta \bar a + \eta, a_2 = (1 - \delta) \bar a - \eta$, on an example with $z = w^T x$, moved "
-            r"by $\tau$: $q$ and $p$ are the moves of $\bar w^T x$ and $u^T x$",
-            Definition(),
-        ),
-        Row(
-            Eq(back, w_bar, evaluate=False),
-            r"$\bar w = \delta w_1 + (1 - \delta) w_2$, $u = w_1 - w_2$: the coordinates can be inverted, so "
-            "they leave the inertia as it is",
-            Identity(),
-        ),
-        Row(
-            _split_slope(),
-            r"the slope is that of the narrow unit, $u$ and $\eta$ do not occur: the split point is critical "
-            r"for every $\delta$. That $w$ is critical says that $a \sum \ell' \sigma' x = 0$",
-            Identity(),
-        ),
-        Row(
-            _split_curvature(),
-            r"the second derivative: with $\ell'$ the first two terms are those of the narrow Hessian, "
-            r"the third is $\delta (1 - \delta) u^T B u$, the last vanishes as $a \ne 0$; the slope squared, "
-            r"with $\ell''$, belongs to the narrow Hessian. So $\eta$ gives one zero and $u$ the inertia of "
-            r"$\delta (1 - \delta) B$",
-            Identity(),
-        ),
+    """Any compatible embedding, copies of a unit, added units; Krawczyk's test for one tanh unit."""
+    rows = (
+        *affine.rows(),
+        *copying.rows(),
+        *counts.rows(),
+        *counts.added_rows(),
+        *_line_rows(points, steepness, radius, precision),
+    )
+    return Derivation(
+        statement(outputs, copies, points, steepness, share, radius, precision), rows, _limiting_case()
     )
 
 
-def _added_curvature() -> Eq:
-    slope = Subs(Derivative(sigma(z), z), z, 0)
-    return Eq(_at_zero(tau * alpha * sigma(tau * p), 2), 2 * alpha * p * slope, evaluate=False)
+def _weights(copies: tuple[Rational, ...]) -> tuple[Symbol, ...]:
+    found: tuple[Symbol, ...] = symbols(f"alpha_1:{len(copies) + 1}", real=True)
+    return found
 
 
-def _added_rows() -> tuple[Row, ...]:
+def _summary() -> str:
     return (
-        Row(
-            _added_curvature(),
-            r"a unit $(\tau p, \tau \alpha)$ added at $(0, 0)$: no slope as $\sigma(0) = 0$, and second "
-            r"derivatives between $\alpha$ and $w$ only, in all $2 \alpha c^T w$ with $c = \sigma'(0) \sum "
-            r"\ell' x$",
-            Identity(),
-        ),
-        Row(
-            Eq(2 * alpha * p, (alpha + p) ** 2 / 2 - (alpha - p) ** 2 / 2, evaluate=False),
-            r"so $c \ne 0$ gives one positive, one negative and $d - 1$ zeros, where $p$ is $w$ along $c$: a "
-            "strict saddle",
-            Identity(),
-        ),
+        r"A critical point of a narrow network is one of a wider one: a unit $(w, v)$ becomes $k$ copies "
+        r"$(w, "
+        r"\alpha_i v)$ with $\sum \alpha_i = 1$. Let $C = \sum \sigma' x \ell'^T$ have rank $r$ and $B = "
+        r"\sum "
+        r"\langle \ell', v \rangle \sigma'' x x^T$ inertia $(b_-, b_0, b_+)$ on the kernel of $C^T$. With "
+        r"$k_-$ "
+        r"negative and $k_+$ positive weights the Hessian gains $(k - 1) r + (k_+ - 1) b_- + k_- b_+$ "
+        r"negative "
+        r"eigenvalues, at any weights, whatever the narrow Hessian is. One output: $r = 0$ at a critical "
+        r"point with "
+        r"$v \ne 0$, two copies bring $\delta (1 - \delta) B$ and a zero. More outputs: unless $C = 0$, all "
+        r"copies are strict saddles. A further unit $(0, 0)$ makes a saddle, unless $\sigma'(0) \sum x "
+        r"\ell'^T = 0$. For one tanh unit on the targets of two $B$ "
+        r"is negative: every $\delta$ outside $[0, 1]$ is a local minimum that is not global."
     )
 
 
@@ -227,10 +216,12 @@ def _line_rows(points: int, steepness: int, radius: Rational, precision: int) ->
 
 
 def _limiting_case() -> Row:
-    """delta = 1: the second unit has no weight of its own, and u none of the curvature."""
-    narrow = a * _prime(2) * q**2 + 2 * alpha * _prime(1) * q
+    """Two copies: T = (1 - delta, -delta) is orthogonal to alpha = (delta, 1 - delta)."""
+    found = delta * (1 - delta) ** 2 + (1 - delta) * delta**2
     return Row(
-        Eq(_at_zero(_split(tau).subs(delta, 1), 2), narrow + 2 * eta * _prime(1) * p, evaluate=False),
-        r"$\delta = 1$: a unit without output weight is added, and $B$ drops out",
+        equation(found, delta * (1 - delta)),
+        r"two copies of weights $\delta$ and $1 - \delta$: $a = T^T D T$ with $T = (1 - \delta, "
+        r"-\delta)^T$ is "
+        r"the known factor of $B$",
         Identity(),
     )
