@@ -43,6 +43,8 @@ DU_HU_LEE = Source(
 
 c, z, eta = symbols("c z eta", positive=True)
 decay = Symbol("lambda", nonnegative=True)
+lambda_1, lambda_2 = symbols("lambda_1 lambda_2", positive=True)
+steps = Symbol("k", integer=True, positive=True)
 q = Symbol("q", positive=True)
 f, slope = symbols("f g", real=True)
 d, k, n, m = symbols("d k n m", integer=True, positive=True)
@@ -83,6 +85,30 @@ def conserved() -> Eq:
     after = squared_norm(kept * w - eta * g_w) - squared_norm(kept * a - eta * g_a)
     before = kept**2 * (squared_norm(w) - squared_norm(a))
     return equation(after, before + eta**2 * (squared_norm(g_w) - squared_norm(g_a)))
+
+
+def kept() -> Expr:
+    """(1 - eta lambda)^(2 k), the share of |w|^2 - |a|^2 that k steps with decay leave."""
+    found: Expr = (1 - eta * decay) ** (2 * steps)
+    return found
+
+
+def balance() -> Eq:
+    """What the gradients with decays lambda_1 of w and lambda_2 of a, taken along w and a, differ by."""
+    along = Trace(w.T * (lambda_1 * w + g_w)) - Trace(a.T * (lambda_2 * a + g_a))
+    return equation(along, lambda_1 * squared_norm(w) - lambda_2 * squared_norm(a))
+
+
+def ratio() -> Expr:
+    """lambda_2 / lambda_1, the value of |w|^2 / |a|^2 where both gradients vanish."""
+    found: Expr = lambda_2 / lambda_1
+    return found
+
+
+def forgotten() -> Eq:
+    """d/dt (|w|^2 - |a|^2) under the flow w' = -(g_w + lambda w), a' = -(g_a + lambda a)."""
+    moved = Trace(a.T * (decay * a + g_a)) - Trace(w.T * (decay * w + g_w))
+    return equation(2 * moved, -2 * decay * (squared_norm(w) - squared_norm(a)))
 
 
 def gap() -> Eq:
@@ -137,6 +163,18 @@ def unit_rows() -> tuple[Row, ...]:
         Row(
             conserved(),
             "a step of descent, on any batch and across kinks: the terms of first order cancel",
+            MatrixWords(_unit, (BALANCE,)),
+        ),
+        Row(
+            forgotten(),
+            r"in the flow $\|w\|^2 - \|a\|^2$ falls like $e^{-2 \lambda t}$, wherever the weights are; $k$ "
+            r"steps leave the share $(1 - \eta \lambda)^{2 k}$ of it and a sum of terms in $\eta^2$",
+            MatrixWords(_unit, (BALANCE,)),
+        ),
+        Row(
+            balance(),
+            r"where the gradients vanish, $\lambda_1 w + g_w = 0$ and $\lambda_2 a + g_a = 0$, each unit has "
+            r"$\|w\|^2 / \|a\|^2 = \lambda_2 / \lambda_1$; with one decay for both they are equal",
             MatrixWords(_unit, (BALANCE,)),
         ),
         Row(
@@ -197,6 +235,8 @@ def _unit(random: Random) -> dict[Any, Any]:
         g_a: second * (wanted / norm),
         eta: Rational(random.randint(1, 9), 10),
         decay: Rational(random.randint(0, 9), 10),
+        lambda_1: Rational(random.randint(1, 9), 10),
+        lambda_2: Rational(random.randint(1, 9), 10),
     }
 
 

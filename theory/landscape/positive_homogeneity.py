@@ -12,7 +12,9 @@ from theory.parameters import Parameter, as_rational, positive_integers
 from theory.proving.identity import Identity
 from theory.statement import Hypothesis, Statement
 
-DEEPEST, LARGEST_WIDTH, LARGEST_DECAY = 5, 64, Rational(1, 2)
+DEEPEST, LARGEST_WIDTH = 5, 64
+# Training takes a time 1 / lambda; with more decay than the largest, most networks shrink to 0.
+SMALLEST_DECAY, LARGEST_DECAY = Rational(1, 50), Rational(1, 2)
 DEFAULT_WIDTHS, DEFAULT_DECAY = (3, 8, 6, 1), Rational(1, 10)
 
 
@@ -25,8 +27,8 @@ def _widths(value: object) -> tuple[int, ...]:
 
 def _decay(value: object) -> Rational:
     number = as_rational(value)
-    if not 0 < number <= LARGEST_DECAY:
-        raise InputError(f"{number} is not allowed: give a number above 0, at most {LARGEST_DECAY}")
+    if not SMALLEST_DECAY <= number <= LARGEST_DECAY:
+        raise InputError(f"{number} is not allowed: give a number from {SMALLEST_DECAY} to {LARGEST_DECAY}")
     return number
 
 
@@ -40,7 +42,8 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, weight_decay: Rational =
     """f(x) = W_H s(W_{H-1} ... s(W_1 x)) without biases, s(z) = max(z, 0)^q.
 
     The conclusion has <W_l, df/dW_l> = q^(H - l) f for every layer, |w|^2 - |a|^2 of a unit of degree 1
-    after a step of descent, and the distance of any weights from the global minimum.
+    after a step of descent and where the gradients vanish, and the distance of any weights from the global
+    minimum.
     """
     depth = len(widths) - 1
     return Statement(
@@ -51,8 +54,8 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, weight_decay: Rational =
             r"\rangle = "
             r"q^{H - l} f$. Each ReLU unit changes $\|w\|^2 - \|a\|^2$ in a step of descent, on any batch "
             r"and "
-            r"across kinks, by a term of second order and the decay only. Weight decay balances the "
-            r"layers. And "
+            r"across kinks, by a term of second order and the decay only. Weight decay forgets it like "
+            r"$e^{-2 \lambda t}$ and balances the layers: $\lambda_1 \|w\|^2 = \lambda_2 \|a\|^2$. And "
             r"a matrix $Z$ of polar at most $\lambda$ certifies how far from the global minimum over all "
             r"widths "
             r"a decayed two-layer network is at most."
@@ -60,9 +63,13 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, weight_decay: Rational =
         hypotheses=(
             Hypothesis(r"the activation is $\max(z, 0)^q$, $q > 0$", relation=Gt(w.q, 0, evaluate=False)),
             Hypothesis(r"there are no biases"),
-            Hypothesis(r"weight decay is the same for all weights", relation=Ge(w.decay, 0, evaluate=False)),
+            Hypothesis(
+                r"$\lambda$ is the decay of all weights; in the balance $\lambda_1$ is that of $w$, "
+                r"$\lambda_2$ that of $a$",
+                relation=Ge(w.decay, 0, evaluate=False),
+            ),
         ),
-        conclusion=And(*w.euler(depth), w.conserved(), w.gap()),
+        conclusion=And(*w.euler(depth), w.conserved(), w.balance(), w.gap()),
         regime="exact",
         sources=(w.DU_HU_LEE, w.HAEFFELE_VIDAL),
         instance={w.q: Integer(1), w.decay: weight_decay},
