@@ -18,8 +18,8 @@ from theory.embeddings.copies import d, m
 from theory.linear_landscape.formulas import Inertia
 
 NARROW = 2
-NETWORKS = 3  # a seed
 LARGEST_INPUTS = 3
+CRITICAL = 2  # of the networks of one seed
 _DENOMINATOR = 4
 
 Values = dict[Symbol, Rational]
@@ -85,29 +85,27 @@ def count_exceptions(
 
 @lru_cache(maxsize=64)
 def gains(seed: int, outputs: int, copies: tuple[str, ...], total: str = "1") -> list[Found]:
-    """Embedded networks, critical and not; their last unit is in the given copies, times ``total``."""
+    """What the networks of ``embedded`` gain."""
     return [_found(one) for one in embedded(seed, outputs, copies, total)]
 
 
 def embedded(seed: int, outputs: int, copies: Sequence[str], total: str = "1") -> list[Embedded]:
-    """The first network has C = 0 at its last unit, the last one is not critical."""
+    """Three networks: one with an input twice, C = 0 and a copy of weight 0, one critical one, and one not.
+
+    The last unit of each is in the given copies, times ``total``, the other in random ones.
+    """
     random = Random(seed)
+    last = [Rational(total) * Rational(share) for share in copies]
+    networks = (
+        critical(random, LARGEST_INPUTS, outputs, NARROW, random.random() < 1 / 3, flat=True),
+        critical(random, random.randint(2, LARGEST_INPUTS), outputs, NARROW, random.random() < 1 / 3),
+        drawn(random, LARGEST_INPUTS, outputs, NARROW, NARROW * (LARGEST_INPUTS + outputs)),
+    )
+    silent: tuple[list[Rational], ...] = ([Integer(0)], [], [])
     return [
-        _embedded(random, outputs, copies, Rational(total), flat=number == 0, still=number < NETWORKS - 1)
-        for number in range(NETWORKS)
+        Embedded(network, [[*extra, *_shares(random)], last], random.randint(0, 1))
+        for network, extra in zip(networks, silent, strict=True)
     ]
-
-
-def _embedded(
-    random: Random, outputs: int, copies: Sequence[str], total: Rational, flat: bool, still: bool
-) -> Embedded:
-    inputs = random.randint(2, LARGEST_INPUTS)
-    if still:
-        network = critical(random, inputs, outputs, NARROW, flat, random.random() < 1 / 3)
-    else:
-        network = drawn(random, inputs, outputs, NARROW, NARROW * (inputs + outputs))
-    last = [total * Rational(share) for share in copies]
-    return Embedded(network, [_shares(random), last], random.randint(0, 1))
 
 
 def _shares(random: Random) -> list[Rational]:
@@ -172,7 +170,7 @@ def slope_exceptions(
     return float(
         sum(
             not _unchanged(random, one, turn, silent)
-            for one in embedded(seed, outputs, copies, total)[: NETWORKS - 1]
+            for one in embedded(seed, outputs, copies, total)[:CRITICAL]
         )
     )
 

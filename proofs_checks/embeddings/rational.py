@@ -119,24 +119,28 @@ class RationalNetwork:
         return [function(row[unit]) for row in self._arguments.to_list()]
 
 
-def drawn(random: Random, inputs: int, outputs: int, units: int, examples: int) -> RationalNetwork:
-    """Random weights, data and targets: no critical point."""
+def drawn(
+    random: Random, inputs: int, outputs: int, units: int, examples: int, repeated: bool = False
+) -> RationalNetwork:
+    """Random weights, data and targets: no critical point. ``repeated``: the last input is the first."""
     weights = rational.of_full_rank(random, units, inputs) * _HALF
     values = _matrix([[QQ(random.choice([-2, -1, 1, 2])) for _ in range(outputs)] for _ in range(units)])
-    return RationalNetwork(
-        weights, values, _places(random, examples, inputs), _whole(random, examples, outputs)
-    )
+    data = _places(random, examples, inputs - repeated)
+    if repeated:
+        data = rational.columns_of(data, [*range(inputs - 1), 0])
+    return RationalNetwork(weights, values, data, _whole(random, examples, outputs))
 
 
 def critical(
-    random: Random, inputs: int, outputs: int, units: int, flat: bool, orthogonal: bool
+    random: Random, inputs: int, outputs: int, units: int, orthogonal: bool, flat: bool = False
 ) -> RationalNetwork:
     """Random weights and data; the residual is orthogonal to all slopes of the output.
 
-    ``flat``: C of the last unit is 0 too. ``orthogonal``: so is the sum of x l'^T.
+    ``orthogonal``: so is the sum of x l'^T. ``flat``: C of the last unit is 0 too, and the last input repeats
+    the first, so that every B is singular.
     """
     conditions = units * (inputs + outputs) + inputs * outputs * (flat + orthogonal)
-    network = drawn(random, inputs, outputs, units, -(-(conditions + _SPARE) // outputs))
+    network = drawn(random, inputs, outputs, units, -(-(conditions + _SPARE) // outputs), repeated=flat)
     slopes = [network.jacobian().transpose()]
     if flat:
         slopes.append(_each_output(network.tilted(units - 1), outputs))
