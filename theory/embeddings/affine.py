@@ -39,10 +39,8 @@ def rows() -> tuple[Row, ...]:
         Row(
             CARRIED,
             r"an affine embedding $\theta \mapsto T \theta + t$ with $\nabla L_{wide}(T \theta + t) = A "
-            r"\nabla "
-            r"L_{narrow}(\theta)$ for all $\theta$, differentiated: $H$ and $h$ are the Hessians. So "
-            r"critical "
-            "points remain critical",
+            r"\nabla L_{narrow}(\theta)$ for all $\theta$, differentiated: $H$ and $h$ are the Hessians. So "
+            "critical points remain critical",
             Given(),
         ),
         Row(
@@ -53,9 +51,8 @@ def rows() -> tuple[Row, ...]:
         ),
         Row(
             congruence(),
-            r"with a basis $Z$ of the kernel of $A^T$; $[T, Z]$ is invertible, as $A^T T = I$. So the "
-            r"inertia "
-            r"is that of $h$ and that of $Z^T H Z$: none of the three counts decreases",
+            "with a basis $Z$ of the kernel of $A^T$; $[T, Z]$ is invertible, as $A^T T = I$. So the "
+            "inertia is that of $h$ and that of $Z^T H Z$: none of the three counts decreases",
             MatrixWords(_embedding, (CARRIED, DUAL, COMPLEMENT), (H, h)),
         ),
     )

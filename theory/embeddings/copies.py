@@ -40,7 +40,7 @@ sigma = Function("sigma")
 
 k, d, m, r = symbols("k d m r", integer=True, positive=True)
 one, D = MatrixSymbol("1", k, 1), MatrixSymbol("D", k, k)
-T, S = MatrixSymbol("T", k, k - 1), MatrixSymbol("S", k, k - 1)
+R, S = MatrixSymbol("R", k, k - 1), MatrixSymbol("S", k, k - 1)
 a = MatrixSymbol("a", k - 1, k - 1)
 q, epsilon = MatrixSymbol("q", d, 1), MatrixSymbol("epsilon", m, 1)
 Y, Xi = MatrixSymbol("Y", d, k - 1), MatrixSymbol("Xi", m, k - 1)
@@ -50,10 +50,10 @@ M, K = MatrixSymbol("M", m, r), MatrixSymbol("K", m, m - r)
 
 WEIGHTS = (
     equation(one.T * D * one, Identity(1)),
-    equation(T.T * D * one, ZeroMatrix(k - 1, 1)),
+    equation(R.T * D * one, ZeroMatrix(k - 1, 1)),
     equation(one.T * S, ZeroMatrix(1, k - 1)),
-    equation(T.T * S, Identity(k - 1)),
-    equation(T.T * D * T, a),
+    equation(R.T * S, Identity(k - 1)),
+    equation(R.T * D * R, a),
 )
 BASES = (
     equation(F.T * C * M, Identity(r)),
@@ -85,7 +85,7 @@ def bend() -> Eq:
 
 def split_form() -> Eq:
     """tr(B P D P^T) + 2 tr(P^T C E): that of the narrow unit, and a second one in Y and Xi alone."""
-    moves, outputs = q * one.T + Y * T.T, epsilon * one.T * D + Xi * S.T
+    moves, outputs = q * one.T + Y * R.T, epsilon * one.T * D + Xi * S.T
     narrow = Trace(B * q * q.T) + 2 * Trace(q.T * C * epsilon)
     added = Trace(B * Y * a * Y.T) + 2 * Trace(Y.T * C * Xi)
     return equation(_form(moves, outputs), narrow + added)
@@ -104,24 +104,23 @@ def _output_rows() -> tuple[Row, ...]:
     return (
         Row(
             equation(f, copy(tau)),
-            r"one of $m$ outputs of a copy of the unit $(w, v)$ with weight $\alpha$, on an example with "
-            r"$z = "
-            r"w^T x$: moved by $\tau$, $p$ is the move of $w^T x$ and $e$ that of the output weight",
+            r"one of $m$ outputs of a copy of the unit $(w, v)$ with weight $\alpha$, on an example with $z "
+            r"= w^T x$: moved by $\tau$, $p$ is the move of $w^T x$ and $e$ that of the output weight",
             Definition(),
         ),
         Row(
             slope(),
-            r"the copies, of moves $p_i, e_i$, have the slope of the narrow unit moved by $q = \sum \alpha_i "
-            r"p_i$ and $\epsilon = \sum e_i$: they are critical for all $\alpha$ of sum 1, in every output",
+            r"the copies, of moves $p_i, e_i$, have the slope of the narrow unit moved by $q = \sum "
+            r"\alpha_i p_i$ and $\epsilon = \sum e_i$: they are critical for all $\alpha$ of sum 1, in "
+            "every output",
             ScalarIdentity(),
         ),
         Row(
             bend(),
             r"the second derivatives, times $\ell'$ and summed over outputs and examples: $\sum \alpha_i "
-            r"p_i^T B "
-            r"p_i + 2 \sum p_i^T C e_i$ with $B = \sum \langle \ell', v \rangle \sigma'' x x^T$ and $C = "
-            r"\sum \sigma' x \ell'^T$, where now $p_i$ are moves of $w$. What has $\ell''$ has the slopes "
-            r"only",
+            r"p_i^T B p_i + 2 \sum p_i^T C e_i$ with $B = \sum \langle \ell', v \rangle \sigma'' x x^T$ and "
+            r"$C = \sum \sigma' x \ell'^T$, where now $p_i$ are moves of $w$. What has $\ell''$ has the "
+            "slopes only",
             ScalarIdentity(),
         ),
     )
@@ -129,37 +128,35 @@ def _output_rows() -> tuple[Row, ...]:
 
 def _coordinate_rows() -> tuple[Row, ...]:
     words = MatrixWords(_weights, WEIGHTS, (D, B, a))
-    moves, outputs = q * one.T + Y * T.T, epsilon * one.T * D + Xi * S.T
-    both, dual = BlockMatrix([[one, T]]), BlockMatrix([[D * one, S]])
+    moves, outputs = q * one.T + Y * R.T, epsilon * one.T * D + Xi * S.T
+    both, dual = BlockMatrix([[one, R]]), BlockMatrix([[D * one, S]])
     corner, side = ZeroMatrix(1, k - 1), ZeroMatrix(k - 1, 1)
     unit = BlockMatrix([[Identity(1), corner], [side, Identity(k - 1)]])
     return (
         Row(
             equation(both.T * dual, unit),
-            r"$D$ has $\alpha$ on its diagonal, $1$ is a column of ones, $T$ a basis of $\{t : \alpha^T t "
-            r"= 0\}$ "
-            r"and $S$ its dual basis of $\{s : 1^T s = 0\}$: $P = q 1^T + Y T^T$ and $E = \epsilon "
-            r"\alpha^T + "
-            r"\Xi S^T$ are all moves, each once",
+            r"$D$ has $\alpha$ on its diagonal, $1$ is a column of ones, $R$ a basis of $\{t : \alpha^T t = "
+            r"0\}$ and $S$ its dual basis of $\{s : 1^T s = 0\}$: $P = q 1^T + Y R^T$ and $E = \epsilon "
+            r"\alpha^T + \Xi S^T$ are all moves, each once",
             words,
         ),
         Row(
             equation(moves * D * one, q),
-            "the narrow move of $w$: with the next row, what $A^T$ gives of a move",
+            r"the narrow move of $w$: with the next row this is $A^T$, and $Y = 0, \Xi = 0$ is $T$, so $A^T "
+            "T = I$",
             words,
         ),
         Row(equation(outputs * one, epsilon), "and that of $v$", words),
         Row(
             split_form(),
-            r"in these coordinates nothing is mixed: the Hessian is that of the narrow network, which holds "
+            "in these coordinates nothing is mixed: the Hessian is that of the narrow network, which holds "
             r"$\ell''$, and the form in $Y$, $\Xi$",
             words,
         ),
         Row(
             equation(both.T * D * both, BlockMatrix([[Identity(1), corner], [side, a]])),
-            r"$T$ can be chosen so that $a$ is diagonal: the form falls into $k - 1$ blocks $y^T a_j B y + "
-            r"2 y^T C "
-            r"\xi$",
+            "$R$ can be chosen so that $a$ is diagonal: the form falls into $k - 1$ blocks $y^T a_j B y + "
+            r"2 y^T C \xi$",
             words,
         ),
     )
@@ -196,17 +193,15 @@ def _block_rows() -> tuple[Row, ...]:
     return (
         Row(
             block_congruence(),
-            r"$C$ has rank $r$, $N$ spans the kernel of $C^T$ and $K$ that of $C$; $F$ and $M$ complete "
-            r"them to "
-            r"bases, dual to each other under $C$. Likewise with $a_j B$ in place of $B$. Where a point is "
-            r"critical and $v \ne 0$, $C v = 0$ and $r < m$",
+            "$C$ has rank $r$, $N$ spans the kernel of $C^T$ and $K$ that of $C$; $F$ and $M$ complete "
+            "them to bases, dual to each other under $C$. Likewise with $a_j B$ in place of $B$. Where a "
+            r"point is critical and $v \ne 0$, $C v = 0$ and $r < m$",
             MatrixWords(_blocks, BASES, (B,)),
         ),
         Row(
             equation(turn.T * swap * turn, BlockMatrix([[unit, empty], [empty, -unit]])),
-            r"so every block has $r$ negative, $r$ positive eigenvalues, $m - r$ zeros, and the signs of "
-            r"$a_j "
-            r"N^T B N$",
+            "so every block has $r$ negative, $r$ positive eigenvalues, $m - r$ zeros, and the signs of "
+            "$a_j N^T B N$",
             MatrixWords(_blocks),
         ),
     )
@@ -223,7 +218,7 @@ def _weights(random: Random) -> dict[Any, Any]:
     return {
         one: ones,
         D: weights,
-        T: basis,
+        R: basis,
         S: rational.columns_of(dual, range(1, count)),
         a: basis.transpose() * weights * basis,
         q: rational.general(random, inputs, 1),

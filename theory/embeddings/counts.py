@@ -18,7 +18,7 @@ rank = Symbol("r", integer=True, nonnegative=True)
 added, coupling = symbols("u c", integer=True, nonnegative=True)
 
 NEGATIVE, ZERO, POSITIVE = symbols("#_- #_0 #_+")
-ADDED_NEGATIVE, ADDED_ZERO, ADDED_POSITIVE = symbols("#'_- #'_0 #'_+")
+ADDED_NEGATIVE, ADDED_ZERO, ADDED_POSITIVE = symbols("nu_- nu_0 nu_+")
 
 
 def negative() -> Expr:
@@ -65,9 +65,8 @@ def rows() -> tuple[Row, ...]:
         Row(signs[2], "and zeros", cited),
         Row(
             below,
-            r"the inertia of an orthogonal sum is the sum of the inertias: $N^T B N$ has $b_-$ negative "
-            r"and $b_+$ "
-            "positive eigenvalues",
+            "the inertia of an orthogonal sum is the sum of the inertias: $N^T B N$ has $b_-$ negative and "
+            "$b_+$ positive eigenvalues",
             cited,
         ),
         Row(above, "likewise", cited),

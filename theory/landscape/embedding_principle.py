@@ -130,6 +130,11 @@ def statement(
             Hypothesis(r"the loss depends on the outputs alone and is, as $\sigma$, twice differentiable"),
             Hypothesis("the weights of the copies have sum 1", equation(sum(_weights(copies)), Integer(1))),
             Hypothesis(
+                "$k_-$, $k_0$, $k_+$ of these weights are negative, zero, positive; $r$ is the rank of "
+                "$C$, and $(b_-, b_0, b_+)$ the inertia of $B$ on the kernel of $C^T$"
+            ),
+            Hypothesis(r"$u$ units $(0, 0)$ are added, and $\sigma'(0) \sum x \ell'^T$ has rank $c$"),
+            Hypothesis(
                 r"where a unit is added, $\sigma(0) = 0$",
                 holds=lambda values: bool(values[value_at_0] == 0),
             ),
@@ -174,20 +179,15 @@ def _weights(copies: tuple[Rational, ...]) -> tuple[Symbol, ...]:
 
 def _summary() -> str:
     return (
-        r"A critical point of a narrow network is one of a wider one: a unit $(w, v)$ becomes $k$ copies "
-        r"$(w, "
-        r"\alpha_i v)$ with $\sum \alpha_i = 1$. Let $C = \sum \sigma' x \ell'^T$ have rank $r$ and $B = "
-        r"\sum "
-        r"\langle \ell', v \rangle \sigma'' x x^T$ inertia $(b_-, b_0, b_+)$ on the kernel of $C^T$. With "
-        r"$k_-$ "
-        r"negative and $k_+$ positive weights the Hessian gains $(k - 1) r + (k_+ - 1) b_- + k_- b_+$ "
-        r"negative "
-        r"eigenvalues, at any weights, whatever the narrow Hessian is. One output: $r = 0$ at a critical "
-        r"point with "
-        r"$v \ne 0$, two copies bring $\delta (1 - \delta) B$ and a zero. More outputs: unless $C = 0$, all "
-        r"copies are strict saddles. A further unit $(0, 0)$ makes a saddle, unless $\sigma'(0) \sum x "
-        r"\ell'^T = 0$. For one tanh unit on the targets of two $B$ "
-        r"is negative: every $\delta$ outside $[0, 1]$ is a local minimum that is not global."
+        "A critical point of a narrow network is one of a wider one: a unit $(w, v)$ becomes $k$ copies "
+        r"$(w, \alpha_i v)$ with $\sum \alpha_i = 1$. Let $C = \sum \sigma' x \ell'^T$ have rank $r$ and $B "
+        r"= \sum \langle \ell', v \rangle \sigma'' x x^T$ inertia $(b_-, b_0, b_+)$ on the kernel of $C^T$. "
+        "With $k_-$ negative and $k_+$ positive weights the Hessian gains $(k - 1) r + (k_+ - 1) b_- + k_- "
+        "b_+$ negative eigenvalues, at any weights, whatever the narrow Hessian is. One output: $r = 0$ at "
+        r"a critical point with $v \ne 0$, two copies bring $\delta (1 - \delta) B$ and a zero. More "
+        "outputs: unless $C = 0$, all copies are strict saddles. A further unit $(0, 0)$ makes a saddle, "
+        r"unless $\sigma'(0) \sum x \ell'^T = 0$. For one tanh unit on the targets of two $B$ is negative: "
+        r"every $\delta$ outside $[0, 1]$ is a local minimum that is not global."
     )
 
 
@@ -208,8 +208,8 @@ def _line_rows(points: int, steepness: int, radius: Rational, precision: int) ->
         Row(
             Lt(B_star, 0),
             r"so $\delta (1 - \delta) B$ is positive for $\delta$ outside $[0, 1]$: the split Hessian is "
-            r"positive across the line of $\delta$, on which the loss is constant: spurious minima. "
-            r"For $\delta$ between 0 and 1 they are strict saddles",
+            r"positive across the line of $\delta$, on which the loss is constant: spurious minima. For "
+            r"$\delta$ between 0 and 1 they are strict saddles",
             method,
         ),
     )
@@ -220,8 +220,7 @@ def _limiting_case() -> Row:
     found = delta * (1 - delta) ** 2 + (1 - delta) * delta**2
     return Row(
         equation(found, delta * (1 - delta)),
-        r"two copies of weights $\delta$ and $1 - \delta$: $a = T^T D T$ with $T = (1 - \delta, "
-        r"-\delta)^T$ is "
-        r"the known factor of $B$",
+        r"two copies of weights $\delta$ and $1 - \delta$: $a = R^T D R$ with $R = (1 - \delta, -\delta)^T$ "
+        "is the known factor of $B$",
         Identity(),
     )

@@ -115,9 +115,8 @@ def _carried(profile: Profile, case: Case) -> tuple[Claim, ...]:
     claim = _claim(
         profile,
         "embedding carries gradient and Hessian",
-        r"rational networks, critical or not: how many violate $A^T T = I$, $\nabla L_{wide} = A \nabla "
-        r"L$, $H T "
-        r"= A h$ or $\mathrm{In}(H) = \mathrm{In}(h) + \mathrm{In}(Z^T H Z)$, exactly",
+        r"rational networks, critical or not: how many violate $A^T T = I$, $\nabla L_{wide} = A \nabla L$, "
+        r"$H T = A h$ or $\mathrm{In}(H) = \mathrm{In}(h) + \mathrm{In}(Z^T H Z)$, exactly",
         exact.carrying_exceptions,
         0.0,
         case,
@@ -151,9 +150,8 @@ def _counted(profile: Profile, case: Case) -> tuple[Claim, ...]:
             claim,
             profile,
             "counts without C",
-            r"the inertia of $B$ alone misses $r$ negative and $r$ positive eigenvalues a copy where $C "
-            r"\ne 0$: "
-            "with several outputs, and at weights that are not critical",
+            r"the inertia of $B$ alone misses $r$ negative and $r$ positive eigenvalues a copy where $C \ne "
+            "0$: with several outputs, and at weights that are not critical",
             coupled=False,
         ),
     ]
@@ -165,8 +163,8 @@ def _restated(profile: Profile, case: Case, copied: Forms, joined: Forms) -> Cla
     claim = _claim(
         profile,
         "exact inertia",
-        "rational networks, critical or not, embedded: how many have an exact Hessian, by its characteristic "
-        "polynomial, that gains other numbers of negative, zero and positive eigenvalues",
+        "rational networks, critical or not, embedded: how many have an exact Hessian, by its "
+        "characteristic polynomial, that gains other numbers of negative, zero and positive eigenvalues",
         partial(exact.count_exceptions, copied=copied, joined=joined),
         0.0,
         case,
@@ -206,9 +204,8 @@ def _trained(profile: Profile, case: Case) -> tuple[Claim, ...]:
         profile,
         "trained network",
         "a trained and polished tanh network embedded: the largest slope, and change of the output, in "
-        "units of "
-        "rounding; negative, zero and positive eigenvalues gained, in float64 where the signs of the narrow "
-        "network are clear, less the closed forms",
+        "units of rounding; negative, zero and positive eigenvalues gained, in float64 where the signs of "
+        "the narrow network are clear, less the closed forms",
         trained.embedded,
         (0.0, 0.0, 0.0, 0.0),
         case,
@@ -222,8 +219,8 @@ def _line(profile: Profile, setting: Case) -> tuple[Claim, ...]:
     trapped = _claim(
         profile,
         "line of minima",
-        r"descent from near the split of the certified unit, $\delta > 1$, ends at its loss: "
-        "difference in units of what the last gradient grants",
+        r"descent from near the split of the certified unit, $\delta > 1$, ends at its loss: difference in "
+        "units of what the last gradient grants",
         line.residual,
         0.0,
         setting,
