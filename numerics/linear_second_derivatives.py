@@ -88,6 +88,10 @@ def gradient(problem: Problem, layers: Layers) -> Layers:
     return tuple(times(_turned(a), error, _turned(b)) for a, b in zip(above, below, strict=True))
 
 
+def _or_identity(matrix: Matrix | None, size: int) -> Matrix:
+    return np.eye(size) if matrix is None else matrix
+
+
 def _turned(matrix: Matrix | None) -> Matrix | None:
     return None if matrix is None else matrix.T
 
@@ -122,8 +126,30 @@ class Hessian:
         )
 
     def dense(self) -> Matrix:
-        """All of it, column by column."""
-        return np.stack([self(unit) for unit in np.eye(self.size)])
+        """All of it, block by block."""
+        count = len(self._layers)
+        blocks = {(h, k): self._block(h, k) for h in range(count) for k in range(h, count)}
+        return np.block(
+            [[blocks[h, k] if h <= k else blocks[k, h].T for k in range(count)] for h in range(count)]
+        )
+
+    def _block(self, h: int, k: int) -> Matrix:
+        """Second derivatives in the entries of W_h (rows) and W_k (columns), h <= k, from 0.
+
+        <D_h, A_h^T A_k D_k B_k G B_h^T> + <E, A_k D_k N D_h B_h> with N the product of the layers between.
+        """
+        (rows, columns), (later_rows, later_columns) = self._layers[h].shape, self._layers[k].shape
+        above, below = _or_identity(self._above[h], rows), _or_identity(self._below[h], columns)
+        late, early = _or_identity(self._above[k], later_rows), _or_identity(self._below[k], later_columns)
+        square = np.kron(above.T @ late, times(below, self._inputs, early.T))
+        if h == k:
+            return square
+        between = np.eye(rows)
+        for layer in self._layers[h + 1 : k]:
+            between = layer @ between
+        meeting = below @ self._error.T @ late
+        twisted = np.einsum("jq,mi->ijqm", meeting, between)
+        return square + twisted.reshape(square.shape)
 
     def _moved_below(self, moved: Layers) -> list[Matrix | None]:
         """The derivatives of all B_h, None where they vanish."""
