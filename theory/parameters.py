@@ -93,6 +93,18 @@ def positive_integers(length: int | None = None, maximum: int = 10**9) -> Reader
     return read
 
 
+def layer_widths(maximum: int, deepest: int) -> Reader:
+    """Read (d_0, ..., d_H), inputs first, of two to ``deepest`` layers, each width at most ``maximum``."""
+
+    def read(value: object) -> tuple[int, ...]:
+        found: tuple[int, ...] = positive_integers(maximum=maximum)(value)
+        if not 3 <= len(found) <= deepest + 1:
+            raise InputError(f"{len(found)} widths are not allowed: give 3 to {deepest + 1}, inputs first")
+        return found
+
+    return read
+
+
 def _as_integers(value: object) -> tuple[int, ...]:
     items = tuple(value) if isinstance(value, Iterable) else (value,)
     if not all(hasattr(item, "__index__") and not isinstance(item, bool) for item in items):

@@ -30,7 +30,7 @@ n, m, before, after = symbols("n m d_{h-1} d_h", integer=True, positive=True)
 left, right = symbols("k_{h-1} k_h", integer=True, positive=True)
 
 U, Q = MatrixSymbol("U_S", n, kept), MatrixSymbol("Q_S", m, kept)
-T_S, W = MatrixSymbol("T_S", kept, kept), MatrixSymbol("W", n, m)
+T_S, W = MatrixSymbol("T_S", kept, kept), MatrixSymbol("w", n, m)
 W_h = MatrixSymbol("W_h", after, before)
 L, C, N = (
     MatrixSymbol("L_{h-1}", kept, before),
@@ -60,12 +60,12 @@ def rows() -> tuple[Row, ...]:
         Row(
             PRODUCT,
             "at a critical point of any depth the product is the regression, projected onto chosen "
-            "singular vectors; $W$ is written in whitened coordinates",
+            "singular vectors, as linear_networks.critical_points derives; $w$ is $W$ in whitened coordinates",
             Citation(ACHOUR),
         ),
         Row(
             equation(U.T * W * Q, T_S),
-            r"so $L_h = U_S^T W_H \cdots W_{h+1}$ and $C_h = W_h \cdots W_1 Q_S T_S^{-1}$ satisfy "
+            r"so $L_h = U_S^T W_H \cdots W_{h+1}$ and $C_h = W_h \cdots w_1 Q_S T_S^{-1}$ satisfy "
             "$L_h C_h = I$ at every hidden node",
             MatrixWords(_ends, (PRODUCT, *ORTHONORMAL), (), (T_S,)),
         ),

@@ -33,6 +33,7 @@ PENROSE = Source(
 )
 HORN_JOHNSON = Source("R. A. Horn and C. R. Johnson", "Matrix Analysis, 2nd edition", 2012, "Section 4.1")
 BASIS = Source("R. A. Horn and C. R. Johnson", "Matrix Analysis, 2nd edition", 2012, "Section 0.1")
+MOMENT_MATRICES = (w.S_XX, w.S_YY, w.Sigma)
 
 
 def words(
@@ -52,13 +53,7 @@ def gradient_rows() -> tuple[Row, ...]:
     anywhere = words(w.MOMENTS, point=w.any_point)
     return (
         Row(equation(Symbol("L"), w.loss(w.A, w.B)), "the loss, summed over the examples", Definition()),
-        Row(equation(w.S_XX, w.X * w.X.T), "second moment of the inputs, not centered", Definition()),
-        Row(equation(w.S_YX, w.Y * w.X.T), "cross moment of outputs and inputs", Definition()),
-        Row(
-            equation(w.Sigma, w.REGRESSION * w.S_YX.T),
-            "the part of $Y Y^T$ that the inputs explain",
-            Definition(),
-        ),
+        *moment_rows(),
         Row(
             equation(in_A, Trace(w.GRADIENT_A.T * w.F)),
             "matrix calculus: the coefficient of every direction $F$ is the gradient in $A$",
@@ -72,11 +67,43 @@ def gradient_rows() -> tuple[Row, ...]:
     )
 
 
+def moment_rows() -> tuple[Row, ...]:
+    """The second moments, and the part of the outputs that the inputs explain."""
+    return (
+        Row(equation(w.S_XX, w.X * w.X.T), "second moment of the inputs, not centered", Definition()),
+        Row(equation(w.S_YX, w.Y * w.X.T), "cross moment of outputs and inputs", Definition()),
+        Row(
+            equation(w.Sigma, w.REGRESSION * w.S_YX.T),
+            "the part of $Y Y^T$ that the inputs explain",
+            Definition(),
+        ),
+    )
+
+
 def necessity_rows() -> tuple[Row, ...]:
     """Every critical point projects the regression onto an invariant subspace of Sigma."""
+    return (
+        *projector_rows(),
+        Row(equation(w.GRADIENT_B, ZeroMatrix(w.p, w.m)), "a critical point is given", Given()),
+        Row(
+            equation(w.A * w.B, w.P * w.REGRESSION),
+            r"multiply the gradient in $B$ by $(A^+)^T$ on the left and by $\Sigma_{XX}^{-1}$ on the right",
+            words(w.PENROSE, w.CRITICAL[:1], symmetric=MOMENT_MATRICES),
+        ),
+        Row(equation(w.GRADIENT_A, ZeroMatrix(w.n, w.p)), "a critical point is given", Given()),
+        Row(
+            equation(w.P * w.Sigma * w.P, w.Sigma * w.P),
+            "multiply the gradient in $A$ by $A^T$ and insert $A B$",
+            words(w.PENROSE, w.CRITICAL, w.SIGMA, symmetric=MOMENT_MATRICES),
+        ),
+        commuting_row(),
+    )
+
+
+def projector_rows() -> tuple[Row, ...]:
+    """P projects orthogonally onto the columns of A."""
     # That P is symmetric is a row of its own: until then it is not a property of the letter.
-    moments = (w.S_XX, w.S_YY, w.Sigma)
-    projector = words(w.PENROSE, point=w.any_point, symmetric=moments)
+    projector = words(w.PENROSE, point=w.any_point, symmetric=MOMENT_MATRICES)
     return (
         Row(
             equation(w.A * w.A_plus * w.A, w.A),
@@ -88,23 +115,15 @@ def necessity_rows() -> tuple[Row, ...]:
         Row(equation(w.P * w.P, w.P), "$A A^+ A = A$", projector),
         Row(equation(w.P.T, w.P), "$A A^+$ is symmetric", projector),
         Row(equation(w.P * w.A, w.A), "$A A^+ A = A$", projector),
-        Row(equation(w.GRADIENT_B, ZeroMatrix(w.p, w.m)), "a critical point is given", Given()),
-        Row(
-            equation(w.A * w.B, w.P * w.REGRESSION),
-            r"multiply the gradient in $B$ by $(A^+)^T$ on the left and by $\Sigma_{XX}^{-1}$ on the right",
-            words(w.PENROSE, w.CRITICAL[:1], symmetric=moments),
-        ),
-        Row(equation(w.GRADIENT_A, ZeroMatrix(w.n, w.p)), "a critical point is given", Given()),
-        Row(
-            equation(w.P * w.Sigma * w.P, w.Sigma * w.P),
-            "multiply the gradient in $A$ by $A^T$ and insert $A B$",
-            words(w.PENROSE, w.CRITICAL, w.SIGMA, symmetric=moments),
-        ),
-        Row(
-            equation(w.P * w.Sigma, w.Sigma * w.P),
-            "the left-hand side before was symmetric",
-            words((equation(w.P * w.Sigma * w.P, w.Sigma * w.P),)),
-        ),
+    )
+
+
+def commuting_row() -> Row:
+    """P Sigma = Sigma P."""
+    return Row(
+        equation(w.P * w.Sigma, w.Sigma * w.P),
+        "the left-hand side before was symmetric",
+        words((equation(w.P * w.Sigma * w.P, w.Sigma * w.P),)),
     )
 
 

@@ -143,6 +143,16 @@ class CriticalPoint:
         return cls(problem, tuple(chosen), A, B, columns, rows)
 
     @property
+    def product(self) -> DomainMatrix:
+        """A B."""
+        return self.A * self.B
+
+    @property
+    def gradient(self) -> tuple[DomainMatrix, DomainMatrix]:
+        """That of the loss, in A and in B."""
+        return self.problem.gradient(self.A, self.B)
+
+    @property
     def predicted_loss(self) -> Any:
         """(tr Sigma_YY - sum of lambda_i over S) / 2."""
         values = self.problem.singular_values

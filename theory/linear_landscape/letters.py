@@ -137,10 +137,11 @@ def _critical_point(seed: int) -> dict[Any, Any]:
     problem = RationalProblem.random(random, (inputs, hidden, outputs), values)
     chosen = sorted(random.sample(range(count), random.randint(1, min(count, hidden))))
     point = CriticalPoint.random(problem, chosen, random, columns=0, rows=random.randint(0, 2))
-    return _critical_letters(problem, point)
+    return critical_letters(problem, point)
 
 
-def _critical_letters(problem: RationalProblem, point: CriticalPoint) -> dict[Any, Any]:
+def critical_letters(problem: RationalProblem, point: CriticalPoint) -> dict[Any, Any]:
+    """The letters at a point whose A has the chosen eigenvectors as its range."""
     chosen, outputs = point.chosen, problem.sizes.outputs
     rest = [k for k in range(outputs) if k not in chosen]
     squares = [value**2 for value in problem.singular_values] + [0] * outputs

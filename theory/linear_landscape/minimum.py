@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import comb
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from sympy import (
     Eq,
@@ -26,6 +27,7 @@ from theory.derivation import Row
 from theory.linear_landscape import letters as w
 from theory.linear_landscape.instances import RationalProblem
 from theory.linear_landscape.letters import equation, squared_norm
+from theory.proving.consequence import Consequence
 from theory.proving.definition import Citation, Definition
 from theory.proving.enumeration import Enumeration
 from theory.proving.identity import Identity as ScalarIdentity
@@ -42,11 +44,12 @@ IZENMAN = Source(
     "doi:10.1016/0047-259X(75)90042-1",
 )
 LARGEST_ENUMERATION = 5
+CLASSES = Symbol("#_S")
 
 a, b, M = MatrixSymbol("a", w.n, w.p), MatrixSymbol("b", w.p, w.m), MatrixSymbol("M", w.n, w.m)
 W, R = MatrixSymbol("W", w.n, w.m), MatrixSymbol("R", w.m, w.m)
-G_a, G_b = MatrixSymbol("G_a", w.n, w.p), MatrixSymbol("G_b", w.p, w.m)
-_GRADIENTS = (equation(G_a, (a * b - M) * b.T), equation(G_b, a.T * (a * b - M)))
+G_b = MatrixSymbol("G_b", w.p, w.m)
+IN_B = equation(G_b, a.T * (a * b - M))
 
 
 def minimum_rows() -> tuple[Row, ...]:
@@ -79,53 +82,88 @@ def minimum_rows() -> tuple[Row, ...]:
 
 
 def class_rows(outputs: int, inputs: int, hidden: int) -> tuple[Row, ...]:
-    """For the given widths: the number of classes, and that only the best one has index 0.
+    """For the given widths: only the best class has index 0.
 
     Left out where 2^rho index sets are too many to go through; the rows for every size remain.
     """
     rank = min(outputs, inputs)
     if rank > LARGEST_ENUMERATION:
         return ()
-    chi = symbols(f"chi_1:{rank + 1}", integer=True, nonnegative=True)
-    best, total = min(rank, hidden), sum(chi)
+    chi, best = _indicators(rank), min(rank, hidden)
+    total = sum(chi)
     inversions = sum((1 - chi[i]) * chi[k] for k in range(rank) for i in range(k))
     index = (hidden - total) * (rank - total) + inversions
-    size = Symbol("j", integer=True, nonnegative=True)
-    found = sum(comb(rank, chosen) for chosen in range(best + 1))
-    gaps = symbols(f"g_1:{rank + 1}", positive=True)
-    levels = [sum(gaps[k:]) for k in range(rank)]
-    taken = sum(one * level for one, level in zip(chi, levels, strict=True))
-    cases = {symbol: (0, 1) for symbol in chi}
     return (
-        Row(
-            equation(Sum(binomial(rank, size), (size, 0, best)), Integer(found)),
-            f"number of index sets with at most {best} of {rank} eigenvalues, by their size",
-            ScalarIdentity(),
-        ),
-        Row(
-            Or(total > best, Ge(sum(levels[:best]), taken, evaluate=False)),
-            r"with $\lambda_k = g_k + ... + g_\rho$, decreasing: no index set takes more from $2L$ than the "
-            f"first {best} eigenvalues",
-            Enumeration(cases),
-        ),
+        best_row(rank, hidden),
         Row(
             Or(total > best, index >= 1, Eq(sum(chi[:best]), best)),
             f"every index set but the first {best} eigenvalues has a negative direction: all other critical "
             "points are strict saddles",
-            Enumeration(cases),
+            Enumeration({symbol: (0, 1) for symbol in chi}),
         ),
     )
 
 
-def quantization_rows() -> tuple[Row, ...]:
+def count_rows(rank: int, hidden: int) -> tuple[Row, ...]:
+    """How many index sets there are, by their size."""
+    best, size = min(rank, hidden), Symbol("j", integer=True, nonnegative=True)
+    by_size = Sum(binomial(rank, size), (size, 0, best))
+    counted = equation(CLASSES, by_size)
+    added = equation(by_size, Integer(count(rank, hidden)))
+    return (
+        Row(counted, f"index sets of at most {best} of {rank} eigenvalues, by their size", Definition()),
+        Row(added, "add the binomial coefficients", ScalarIdentity()),
+        Row(equation(CLASSES, added.rhs), "insert the sum", Consequence((counted, added))),
+    )
+
+
+def count(rank: int, hidden: int) -> int:
+    """The number of sets of at most ``hidden`` of ``rank`` eigenvalues."""
+    return sum(comb(rank, chosen) for chosen in range(min(rank, hidden) + 1))
+
+
+def best_row(rank: int, hidden: int) -> Row:
+    """No index set takes more from 2 L than the largest eigenvalues do."""
+    chi, best = _indicators(rank), min(rank, hidden)
+    gaps = symbols(f"g_1:{rank + 1}", positive=True)
+    levels = [sum(gaps[k:]) for k in range(rank)]
+    taken = sum(one * level for one, level in zip(chi, levels, strict=True))
+    return Row(
+        Or(sum(chi) > best, Ge(sum(levels[:best]), taken, evaluate=False)),
+        r"with $\lambda_k = g_k + ... + g_\rho$, decreasing: no index set takes more from $2L$ than the "
+        f"first {best} eigenvalues",
+        Enumeration({symbol: (0, 1) for symbol in chi}),
+    )
+
+
+def _indicators(rank: int) -> tuple[Symbol, ...]:
+    found: tuple[Symbol, ...] = symbols(f"chi_1:{rank + 1}", integer=True, nonnegative=True)
+    return found
+
+
+class LastLayer(NamedTuple):
+    """The product a b of whitened weights, cut in front of the last layer: c d, with the gradient in c.
+
+    The first layer is b, all others are a. With two layers c = a and d = b.
+    """
+
+    c: MatrixSymbol
+    d: MatrixSymbol
+    gradient: MatrixSymbol
+
+
+OF_TWO = LastLayer(a, b, MatrixSymbol("G_a", w.n, w.p))
+
+
+def quantization_rows(last: LastLayer = OF_TWO) -> tuple[Row, ...]:
     """How far from a critical value a loss can be where the gradient is small but not zero."""
     product_, moment = a * b, M * M.T
     gram = product_ * Transpose(product_)
-    small = -product_ * b.T * G_b * M.T - gram * a * G_a.T
+    small = -product_ * b.T * G_b * M.T - gram * last.c * last.gradient.T
     x, level = symbols("G_ii lambda_i", real=True)
-    anywhere = MatrixWords(_anywhere, _GRADIENTS)
+    anywhere = _words(last)
     return (
-        *_whitened_gradients(),
+        *_whitened_gradients(last),
         Row(
             equation(gram * (moment - gram), small),
             r"with $G = a b b^T a^T$: $G (\Lambda - G) = \tau$ is as small as the gradient",
@@ -146,22 +184,40 @@ def quantization_rows() -> tuple[Row, ...]:
             Nonnegativity(2 * (x - level / 2) ** 2),
         ),
         Row(
-            equation(squared_norm(M - a * b), Trace(moment) - Trace(gram) + 2 * Trace(G_a.T * a)),
-            r"so that $2L$, which differs from the left-hand side by a constant, "
-            r"is within the sum of these distances and $2 |\mathrm{tr}(G_a^T a)|$ of "
-            r"a critical value",
+            equation(
+                squared_norm(M - a * b), Trace(moment) - Trace(gram) + 2 * Trace(last.gradient.T * last.c)
+            ),
+            r"so that $2L$, which differs from the left-hand side by a constant, is within the sum of these "
+            rf"distances and $2 |\mathrm{{tr}}({last.gradient}^T {last.c})|$ of a critical value",
             anywhere,
         ),
     )
 
 
-def _whitened_gradients() -> tuple[Row, ...]:
+def _whitened_gradients(last: LastLayer) -> tuple[Row, ...]:
     whitened = equation(M, w.S_YX * Inverse(R))
+    names = "$a = A$, $b = B R$" if last is OF_TWO else r"$a = W_H \cdots W_2$, $b = W_1 R$"
+    in_c = Row(_in_last(last), f"the gradient in ${last.c}$, small on a plateau", Definition())
+    cut = Row(_cut(last), "the same product, cut in front of the last layer", Definition())
     return (
-        Row(whitened, r"whitened regression, $\Lambda = M M^T$, $a = A$, $b = B R$", Definition()),
-        Row(_GRADIENTS[0], "the gradient in $a$, small on a plateau", Definition()),
-        Row(_GRADIENTS[1], "the gradient in $b$", Definition()),
+        Row(whitened, rf"whitened regression, $\Lambda = M M^T$, {names}", Definition()),
+        *([] if last is OF_TWO else [cut]),
+        in_c,
+        Row(IN_B, "the gradient in $b$", Definition()),
     )
+
+
+def _in_last(last: LastLayer) -> Eq:
+    return equation(last.gradient, (last.c * last.d - M) * last.d.T)
+
+
+def _cut(last: LastLayer) -> Eq:
+    return equation(last.c * last.d, a * b)
+
+
+def _words(last: LastLayer) -> MatrixWords:
+    cut = () if last is OF_TWO else (_cut(last),)
+    return MatrixWords(partial(_anywhere, last), (_in_last(last), IN_B, *cut))
 
 
 def _whitened(random: Random) -> dict[Any, Any]:
@@ -177,9 +233,14 @@ def _whitened(random: Random) -> dict[Any, Any]:
     }
 
 
-def _anywhere(random: Random) -> dict[Any, Any]:
+def _anywhere(last: LastLayer, random: Random) -> dict[Any, Any]:
+    """Two layers, or three."""
     outputs, inputs, hidden = (random.randint(1, 4) for _ in range(3))
-    left, right = rational.general(random, outputs, hidden), rational.general(random, hidden, inputs)
+    late = hidden if last is OF_TWO else random.randint(1, 4)
+    c, b_ = rational.general(random, outputs, late), rational.general(random, hidden, inputs)
+    between = rational.identity(hidden) if last is OF_TWO else rational.general(random, late, hidden)
     target = rational.general(random, outputs, inputs)
-    error = left * right - target
-    return {a: left, b: right, M: target, G_a: error * right.transpose(), G_b: left.transpose() * error}
+    a_, d = c * between, between * b_
+    error = a_ * b_ - target
+    found = {a: a_, b: b_, M: target, last.gradient: error * d.transpose(), G_b: a_.transpose() * error}
+    return {**found, last.c: c, last.d: d}

@@ -1,28 +1,33 @@
-"""All critical points of a two-layer linear network: form, values, Hessian index, global minimum."""
+"""All critical points of linear networks of any depth: form, values, classes; inertia of two layers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from sympy import And, Gt, Integer, Le, MatrixSymbol, Rational, Symbol, Trace, diag, eye, symbols
+from sympy import And, Ge, Gt, Integer, Le, MatrixSymbol, Rational, Symbol, Trace, diag, eye, symbols
 
 from theory.derivation import Derivation, Row
-from theory.linear_landscape import first_order, formulas, minimum, second_order
+from theory.linear_landscape import deep_critical, deep_form, first_order, formulas, minimum, second_order
 from theory.linear_landscape import letters as w
 from theory.linear_landscape.formulas import Sizes
 from theory.linear_landscape.letters import equation
-from theory.parameters import Parameter, positive_integers
+from theory.parameters import Parameter, layer_widths
 from theory.proving.consequence import Consequence
 from theory.proving.definition import Definition, Given
 from theory.statement import Domain, Hypothesis, Source, Statement
 
-LARGEST_WIDTH = 16  # Hessians of p (n + m) squared entries are formed when the theorem is measured
+LARGEST_WIDTH = 16  # Hessians with a row for every weight are formed when the theorem is measured
+DEEPEST = 6  # layers; the derivation is one for all depths, the search has all their weights
+DEFAULT_WIDTHS = (5, 3, 4)
 
 PARAMETERS = (
     Parameter(
-        "widths", "inputs, hidden units, outputs", (5, 3, 4), positive_integers(3, maximum=LARGEST_WIDTH)
+        "widths",
+        "inputs, hidden units of every layer, outputs",
+        DEFAULT_WIDTHS,
+        layer_widths(LARGEST_WIDTH, DEEPEST),
     ),
 )
 
@@ -44,59 +49,80 @@ ZHOU_LIANG = Source(
 TOTAL = Symbol("T", positive=True)
 
 
-def sizes(widths: tuple[int, int, int]) -> Sizes:
-    """Sizes of the network, with Sigma_YX of full rank."""
-    inputs, hidden, outputs = widths
-    return Sizes(outputs, inputs, hidden, min(inputs, outputs))
+def sizes(widths: tuple[int, ...]) -> Sizes:
+    """Sizes of the network, with Sigma_YX of full rank; p is the least of the hidden widths."""
+    inputs, *hidden, outputs = widths
+    return Sizes(outputs, inputs, min(hidden), min(inputs, outputs))
 
 
-def eigenvalues(widths: tuple[int, int, int]) -> tuple[Symbol, ...]:
+def eigenvalues(widths: tuple[int, ...]) -> tuple[Symbol, ...]:
     """lambda_1 > ... > lambda_rho > 0."""
     return symbols(f"lambda_1:{sizes(widths).rank + 1}", positive=True)
 
 
-def indicators(widths: tuple[int, int, int]) -> tuple[Symbol, ...]:
+def indicators(widths: tuple[int, ...]) -> tuple[Symbol, ...]:
     """chi_i = 1 if eigenvalue i is chosen, else 0."""
     return symbols(f"chi_1:{sizes(widths).rank + 1}", integer=True, nonnegative=True)
 
 
-def statement(widths: tuple[int, int, int] = (5, 3, 4)) -> Statement:
-    """L(A, B) = |Y - A B X|^2 / 2, A: outputs x hidden, B: hidden x inputs, X: inputs x examples.
+def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Statement:
+    """L = |Y - W_H ... W_1 X|^2 / 2, W_h: d_h x d_{h-1}, X: inputs x examples; A B = W_2 W_1 of two layers.
 
-    The conclusion gives 2 L, the index and the nullity of the Hessian at every critical point with
-    eigenvectors S chosen, chi_i = [i in S]: (T - sum chi_i lambda_i, (p - r)(rho - r) + inv(S), ...).
-    The loss is summed over the examples, not averaged, and nothing is centered.
+    The conclusion gives 2 L at every critical point with eigenvectors S chosen, chi_i = [i in S], the number
+    of index sets, and with two layers index and nullity of the Hessian:
+    (T - sum chi_i lambda_i, sum of binomials, (p - r)(rho - r) + inv(S), ...). For those of more layers see
+    ``linear_networks.hessian_index``. The loss is summed over the examples, not averaged, and nothing is
+    centered.
     """
     lambdas, chis = eigenvalues(widths), indicators(widths)
     covariance = MatrixSymbol("Sigma_XX", widths[0], widths[0])
+    two = len(widths) == 3
     return Statement(
         id="linear_networks.critical_points",
-        title="Critical points of two-layer linear networks",
-        summary=_summary(),
+        title=f"Critical points of {'two-layer' if two else 'deep'} linear networks",
+        summary=_summary() if two else _deep_summary(),
         hypotheses=(
             Hypothesis(r"$\Sigma_{XX} = X X^T$ is positive definite", holds=_positive_definite(covariance)),
+            _spectrum(lambdas) if two else _any_spectrum(lambdas),
             Hypothesis(
-                r"$\Sigma_{YX} = Y X^T$ has full rank $\rho = \min(n, m)$ and the non-zero "
-                r"eigenvalues of $\Sigma = "
-                r"\Sigma_{YX} \Sigma_{XX}^{-1} \Sigma_{YX}^T$ are distinct",
-                relation=_decreasing(lambdas),
-            ),
-            Hypothesis(
-                r"at most $p$ eigenvalues are chosen: $r = |S| \le \min(p, \rho)$, $\chi_i = [i \in S]$",
-                relation=Le(sum(chis), widths[1], evaluate=False),
+                r"at most $p$ eigenvalues are chosen: $r = |S| \le \min(p, \rho)$, $\chi_i = [i \in S]$"
+                + ("" if two else r", where $p$ is the least width of a hidden layer"),
+                relation=Le(sum(chis), sizes(widths).hidden, evaluate=False),
             ),
         ),
         conclusion=And(*_parts(widths)),
         regime="exact",
-        sources=(BALDI_HORNIK, ZHOU_LIANG, minimum.IZENMAN),
+        sources=(BALDI_HORNIK, ZHOU_LIANG, minimum.IZENMAN) if two else (ZHOU_LIANG, deep_form.ACHOUR),
         instance=_instance(widths, covariance),
         domain=_domain(widths),
     )
 
 
-def derivation(widths: tuple[int, int, int] = (5, 3, 4)) -> Derivation:
-    """From the loss to the parametrization, values, inertia and global minimum, for every size."""
-    inputs, hidden, outputs = widths
+def _spectrum(lambdas: tuple[Symbol, ...]) -> Hypothesis:
+    return Hypothesis(
+        r"$\Sigma_{YX} = Y X^T$ has full rank $\rho = \min(n, m)$ and the non-zero "
+        r"eigenvalues of $\Sigma = "
+        r"\Sigma_{YX} \Sigma_{XX}^{-1} \Sigma_{YX}^T$ are distinct",
+        relation=_decreasing(lambdas, Gt),
+    )
+
+
+def _any_spectrum(lambdas: tuple[Symbol, ...]) -> Hypothesis:
+    return Hypothesis(
+        r"$\lambda_1 \ge \dots \ge \lambda_\rho > 0$ are the non-zero eigenvalues of $\Sigma = "
+        r"\Sigma_{YX} \Sigma_{XX}^{-1} \Sigma_{YX}^T$, equal ones as often as they occur",
+        relation=_decreasing(lambdas, Ge),
+    )
+
+
+def derivation(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Derivation:
+    """From the loss to the parametrization, values and classes; of two layers inertia and global minimum."""
+    size = sizes(widths)
+    if len(widths) > 3:
+        counted = minimum.count_rows(size.rank, size.hidden)
+        best = (minimum.best_row(size.rank, size.hidden),) if size.rank <= minimum.LARGEST_ENUMERATION else ()
+        concluded = (*_value_rows(widths, deep_critical.LOSS), *counted, *best)
+        return Derivation(statement(widths), (*deep_critical.rows(), *concluded), first_order.limiting_case())
     return Derivation(
         statement(widths),
         (
@@ -109,9 +135,11 @@ def derivation(widths: tuple[int, int, int] = (5, 3, 4)) -> Derivation:
             *second_order.block_rows(),
             *second_order.counting_rows(),
             *minimum.minimum_rows(),
-            *minimum.class_rows(outputs, inputs, hidden),
+            *minimum.class_rows(size.outputs, size.inputs, size.hidden),
             *minimum.quantization_rows(),
-            *_concluding_rows(widths),
+            *minimum.count_rows(size.rank, size.hidden),
+            *_value_rows(widths, w.loss(w.A, w.B)),
+            *_inertia_rows(widths),
         ),
         first_order.limiting_case(),
     )
@@ -124,19 +152,35 @@ def _summary() -> str:
         r"$\Sigma$, $C$ invertible and $U_{S^c}^T \Sigma_{YX} V^T = 0$; all but the global minima, which are "
         r"reduced-rank regression, are strict saddles. $\mathrm{inv}(S)$ counts the pairs of "
         r"a chosen and a larger "
-        r"eigenvalue that is not chosen. Ties keep values and index and enlarge the nullity; "
-        r"where $\Sigma_{YX}$ lacks "
-        r"rank, $\rho$ is its rank."
+        r"eigenvalue that is not chosen, $\#_S$ the index sets. Ties keep values and index and enlarge the "
+        r"nullity; where $\Sigma_{YX}$ lacks rank, $\rho$ is its rank."
     )
 
 
-def _parts(widths: tuple[int, int, int]) -> tuple[Any, ...]:
-    measured = (2 * Symbol("L"), second_order.INDEX, second_order.NULLITY)
-    return tuple(equation(*pair) for pair in zip(measured, closed_forms(widths), strict=True))
+def _deep_summary() -> str:
+    return (
+        r"$2 L = \|Y - W X\|^2$ with $W = W_H \cdots W_1$. At every critical point $W = U_S U_S^T "
+        r"\Sigma_{YX} "
+        r"\Sigma_{XX}^{-1}$ with eigenvectors $U_S$ of $\Sigma$. In suitable bases of the hidden layers "
+        r"every "
+        r"layer is the identity on $r$ directions beside a rest $Z_h$, and such layers make a critical point "
+        r"if and only if $Z_H \cdots Z_1 = 0$ and $(Z_H \cdots Z_{h+1})^T U_{S^c} U_{S^c}^T \Sigma_{YX} "
+        r"(Z_{h-1} \cdots Z_1)^T = 0$ for every $h$. $\#_S$ counts the index sets: the depth adds no value."
+    )
 
 
-def closed_forms(widths: tuple[int, int, int]) -> tuple[Any, Any, Any]:
-    """2 L, the index and the nullity in the eigenvalues and indicators."""
+def _parts(widths: tuple[int, ...]) -> tuple[Any, ...]:
+    size = sizes(widths)
+    classes = equation(minimum.CLASSES, Integer(minimum.count(size.rank, size.hidden)))
+    value, index, nullity = closed_forms(widths)
+    first = (equation(2 * Symbol("L"), value), classes)
+    if len(widths) > 3:
+        return first
+    return (*first, equation(second_order.INDEX, index), equation(second_order.NULLITY, nullity))
+
+
+def closed_forms(widths: tuple[int, ...]) -> tuple[Any, Any, Any]:
+    """2 L, and with two layers the index and the nullity, in the eigenvalues and indicators."""
     size, lambdas, chis = sizes(widths), eigenvalues(widths), indicators(widths)
     chosen = sum(chis)
     inversions = _inversions(chis)
@@ -150,44 +194,41 @@ def _inversions(chis: tuple[Symbol, ...]) -> Any:
     return sum(((1 - chis[i]) * chis[k] for k in range(len(chis)) for i in range(k)), Integer(0))
 
 
-def _concluding_rows(widths: tuple[int, int, int]) -> tuple[Row, ...]:
-    """The three parts of the conclusion, from the value, the counts and what their letters stand for."""
-    names, given = _letter_rows(widths), _width_rows(widths)
-    total, chosen_trace, rank, inversions = (row.relation for row in names)
-    fixed = tuple(row.relation for row in given)
-    loss = equation(Symbol("L"), w.loss(w.A, w.B))
-    gained = equation(2 * w.loss(w.A, w.B), Trace(w.S_YY) - Trace(w.Lambda_S))
-    value, index, nullity = _parts(widths)
-    count = (rank, inversions, *fixed)
+def _value_rows(widths: tuple[int, ...], loss: Any) -> tuple[Row, ...]:
+    """2 L in the letters of the conclusion, from ``loss`` at a critical point."""
+    lambdas, chis = eigenvalues(widths), indicators(widths)
+    taken = sum(chi * level for chi, level in zip(chis, lambdas, strict=True))
+    total = equation(Trace(w.S_YY), TOTAL)
+    chosen = equation(Trace(w.Lambda_S), taken)
+    gained = equation(2 * loss, Trace(w.S_YY) - Trace(w.Lambda_S))
+    names = (equation(Symbol("L"), loss), gained, total, chosen)
     return (
-        *names,
+        Row(total, "the squares of all outputs", Definition()),
+        Row(
+            chosen,
+            r"$\Lambda_S$ holds the chosen eigenvalues, and $\chi_i = [i \in S]$; 0 adds nothing",
+            Definition(),
+        ),
+        Row(_parts(widths)[0], "insert the names in the value", Consequence(names)),
+    )
+
+
+def _inertia_rows(widths: tuple[int, ...]) -> tuple[Row, ...]:
+    """Index and nullity of two layers, from the counts and what their letters stand for."""
+    chis, given = indicators(widths), _width_rows(widths)
+    rank, inversions = equation(w.r, sum(chis)), equation(second_order.inv, _inversions(chis))
+    _, _, index, nullity = _parts(widths)
+    count = (rank, inversions, *(row.relation for row in given))
+    return (
+        Row(rank, "how many non-zero eigenvalues are chosen", Definition()),
+        Row(inversions, "pairs of a chosen and a larger eigenvalue that is not chosen", Definition()),
         *given,
-        Row(value, "insert the names in the value", Consequence((loss, gained, total, chosen_trace))),
         Row(index, "insert the names in the count", Consequence((second_order.NEGATIVE, *count))),
         Row(nullity, "likewise", Consequence((second_order.NULL, *count))),
     )
 
 
-def _letter_rows(widths: tuple[int, int, int]) -> tuple[Row, ...]:
-    lambdas, chis = eigenvalues(widths), indicators(widths)
-    taken = sum(chi * level for chi, level in zip(chis, lambdas, strict=True))
-    return (
-        Row(equation(Trace(w.S_YY), TOTAL), "the squares of all outputs", Definition()),
-        Row(
-            equation(Trace(w.Lambda_S), taken),
-            r"$\Lambda_S$ holds the chosen eigenvalues, and $\chi_i = [i \in S]$; 0 adds nothing",
-            Definition(),
-        ),
-        Row(equation(w.r, sum(chis)), "how many non-zero eigenvalues are chosen", Definition()),
-        Row(
-            equation(second_order.inv, _inversions(chis)),
-            "pairs of a chosen and a larger eigenvalue that is not chosen",
-            Definition(),
-        ),
-    )
-
-
-def _width_rows(widths: tuple[int, int, int]) -> tuple[Row, ...]:
+def _width_rows(widths: tuple[int, ...]) -> tuple[Row, ...]:
     size = sizes(widths)
     values = ((w.n, size.outputs), (w.m, size.inputs), (w.p, size.hidden), (second_order.rho, size.rank))
     # With n = rho the matrix z has no rows, with m = rho the matrix v has no columns.
@@ -199,8 +240,8 @@ def _width_rows(widths: tuple[int, int, int]) -> tuple[Row, ...]:
     )
 
 
-def _decreasing(lambdas: tuple[Symbol, ...]) -> Any:
-    return And(*(Gt(high, low) for high, low in pairwise(lambdas)), Gt(lambdas[-1], 0, evaluate=False))
+def _decreasing(lambdas: tuple[Symbol, ...], compared: Callable[[Any, Any], Any]) -> Any:
+    return And(*(compared(high, low) for high, low in pairwise(lambdas)), Gt(lambdas[-1], 0, evaluate=False))
 
 
 def _positive_definite(covariance: MatrixSymbol) -> Any:
@@ -210,7 +251,7 @@ def _positive_definite(covariance: MatrixSymbol) -> Any:
     return holds
 
 
-def _instance(widths: tuple[int, int, int], covariance: MatrixSymbol) -> dict[Any, Any]:
+def _instance(widths: tuple[int, ...], covariance: MatrixSymbol) -> dict[Any, Any]:
     """X = I and a diagonal Y: Sigma_XX = I, Sigma = diag(rho, ..., 1), the first eigenvalue chosen."""
     rank = sizes(widths).rank
     levels = dict(zip(eigenvalues(widths), range(rank, 0, -1), strict=True))
@@ -223,7 +264,7 @@ def _instance(widths: tuple[int, int, int], covariance: MatrixSymbol) -> dict[An
     }
 
 
-def _domain(widths: tuple[int, int, int]) -> Domain:
+def _domain(widths: tuple[int, ...]) -> Domain:
     """Eigenvalues in disjoint boxes, in decreasing order, which makes them distinct."""
     lambdas, chis = eigenvalues(widths), indicators(widths)
     rank = len(lambdas)
@@ -231,5 +272,6 @@ def _domain(widths: tuple[int, int, int]) -> Domain:
         level: (Rational(4 * (rank - k) - 3, 4), Rational(4 * (rank - k) - 1, 4))
         for k, level in enumerate(lambdas)
     }
-    room = (Le(sum(chis), widths[1]),) if rank > widths[1] else ()
+    most = sizes(widths).hidden
+    room = (Le(sum(chis), most),) if rank > most else ()
     return Domain({**levels, **{chi: (0, 1) for chi in chis}, TOTAL: (rank**2, rank**2 + 1)}, room)
