@@ -10,6 +10,7 @@ from random import Random
 from sympy import Expr, Integer, Rational, Symbol
 
 from proofs_checks.insertion import value_of
+from proofs_checks.linear_landscape import deep_exact
 from proofs_checks.linear_landscape.formulas import (
     INDEX,
     NULLITY,
@@ -67,10 +68,10 @@ def _losses(
 ) -> list[tuple[bool, tuple[int, ...], Rational, Rational]]:
     """Whether the gradient vanishes, the index set, tr Sigma_YY, and the loss, of each point."""
     found = []
-    for point in _points(seed, widths, levels):
-        slopes = point.problem.gradient(point.A, point.B)
-        loss = point.problem.loss(point.A, point.B)
-        critical = all(slope.is_zero_matrix for slope in slopes)
+    points = _points if len(widths) == 3 else deep_exact.points
+    for point in points(seed, widths, levels):
+        critical = all(slope.is_zero_matrix for slope in point.gradient)
+        loss = point.problem.loss(point.product, rational_matrices.identity(widths[0]))
         found.append((critical, point.chosen, rational(point.problem.total), rational(loss)))
     return found
 

@@ -20,11 +20,14 @@ from sympy import Expr
 from numerics.data import Data, diabetes, digits
 from numerics.losses import empirical_loss, squared_loss
 from numerics.networks import Network, apply, identity, initialize
-from numerics.reduced_rank import ExplainedSpectrum, compress, explained_spectrum
+from numerics.reduced_rank import compress, explained_spectrum
 from numerics.training import GradientDescent, train
 from proofs_checks.linear_landscape.formulas import critical_value, loss_at, minimum
+from proofs_checks.linear_landscape.quantization import distance_bound
 
-SMALLEST_SCALE = 1e-8  # of the weights; smaller ones would need longer runs
+# Of the weights; smaller ones would need longer runs. The singular values of digits are so close to each
+# other that only tiny weights tell them apart: doubles keep their relative precision down to 1e-308.
+SMALLEST_SCALE = {"random": 1e-8, "diabetes": 1e-8, "digits": 1e-140}
 RELATIVE_STEP = 0.25  # of 1 / s_1; descent at a minimum is stable up to 1 / s_1
 SETTLED = 30.0  # factors of e from order one to below PAUSE_OVER, with room for the constants
 RECORDED_EVERY = 5
@@ -52,24 +55,33 @@ class Pause:
 
 
 def plateau_errors(
-    seed: int, *, data: str, widths: Sequence[int], scale: float, shift: int = 0, value: Expr | None = None
+    seed: int,
+    *,
+    data: str,
+    widths: Sequence[int],
+    scale: float,
+    ranks: Sequence[int] | None = None,
+    shift: int = 0,
+    value: Expr | None = None,
 ) -> tuple[float, ...]:
-    """|loss - predicted critical value| at each pause, in units of what theory grants.
+    """|loss - predicted critical value| of the nearest pause, for each rank, in units of what theory grants.
 
     The predicted values are those of S = {}, {1}, {1, 2}, ...; granted is the budget of the pause, and
     never more than a quarter of the distance to the next critical value, so that a pause cannot be
-    attributed to the wrong one. Millions when the number of pauses is not the number of values.
+    attributed to the wrong one. ``ranks`` are those r for which the plateau of {1, ..., r} lasts; by default
+    all do, and millions say that the number of pauses is not the number of values.
     ``shift`` moves every index set, {1, ..., r} to {1 + shift, ..., r + shift}; ``value`` is a form of 2 L
     in the letters of the theorem, by default its own.
     """
-    problem, pauses = _observed(data, seed, tuple(widths), scale)
+    problem, found = _observed(data, seed, tuple(widths), scale)
     values = nested_values(problem, widths[1], shift, value)
-    if len(pauses) != len(values):
-        return (float(len(pauses) - len(values)) * 1e6,) * len(values)
+    wanted = range(len(values)) if ranks is None else ranks
+    if ranks is None and len(found) != len(values):
+        return (float(len(found) - len(values)) * 1e6,) * len(wanted)
     quarter = np.abs(np.diff(nested_values(problem, widths[1], 0))).min() / 4
     return tuple(
-        float(abs(pause.loss - value) / min(pause.budget, quarter))
-        for pause, value in zip(pauses, values, strict=True)
+        min(float(abs(pause.loss - values[r]) / min(pause.budget, quarter)) for pause in found)
+        for r in wanted
     )
 
 
@@ -80,11 +92,11 @@ def final_error(
 
     ``value`` is a form of 2 L at the minimum for this number of eigenvalues, used where it is theirs.
     """
-    problem, pauses = _observed(data, seed, tuple(widths), scale)
-    last, squares = pauses[-1], _eigenvalues(problem)
-    count = min(widths[1], len(squares))
+    problem, found = _observed(data, seed, tuple(widths), scale)
+    last, (levels, total) = found[-1], spectrum(problem)
+    count = min(widths[1], len(levels))
     form = minimum(count) if value is None or value[0] != count else value[1]
-    predicted = float(loss_at(form, _total(problem), squares, range(count)))
+    predicted = float(loss_at(form, total, [level**2 for level in levels], range(count)))
     return (last.loss - predicted) / last.budget
 
 
@@ -92,8 +104,8 @@ def sharper(seed: int, *, data: str, widths: Sequence[int], coarse: float, fine:
     """1.0 if the largest plateau error is smaller from weights of scale ``fine`` than of scale ``coarse``."""
     errors = []
     for scale in (coarse, fine):
-        problem, pauses = _observed(data, seed, tuple(widths), scale)
-        errors.append(_largest_distance(nested_values(problem, widths[1], 0)[1:-1], pauses))
+        problem, found = _observed(data, seed, tuple(widths), scale)
+        errors.append(_largest_distance(nested_values(problem, widths[1], 0)[1:-1], found))
     return float(errors[1] < errors[0])
 
 
@@ -101,7 +113,7 @@ def sharper(seed: int, *, data: str, widths: Sequence[int], coarse: float, fine:
 def _observed(name: str, seed: int, widths: tuple[int, ...], scale: float) -> tuple[Data, list[Pause]]:
     """The data and the pauses of training on them: what does not depend on the prediction."""
     problem = training_data(name, seed, widths)
-    return problem, trained_pauses(problem, widths[1], scale, seed)
+    return problem, trained_pauses(problem, widths[1], scale, seed, SMALLEST_SCALE[name])
 
 
 def _largest_distance(values: Float[np.ndarray, " ranks"], pauses: list[Pause]) -> float:
@@ -113,7 +125,12 @@ def training_data(name: str, seed: int, widths: Sequence[int]) -> Data:
 
     The rows are those of a QR decomposition: every linear network has the same loss on them.
     """
-    x, y = _raw(name, seed, tuple(widths))
+    return _whitened(name, *((seed, tuple(widths)) if name == "random" else (0, ())))
+
+
+@lru_cache(maxsize=64)
+def _whitened(name: str, seed: int, widths: tuple[int, ...]) -> Data:
+    x, y = _raw(name, seed, widths)
     scaled = y / np.sqrt(len(y))
     left, scale, _ = np.linalg.svd(x, full_matrices=False)
     frame = left[:, scale > len(x) * 2 * _UNIT * scale[0]]
@@ -121,7 +138,6 @@ def training_data(name: str, seed: int, widths: Sequence[int]) -> Data:
     return Data(jnp.asarray(inputs, jnp.float64), jnp.asarray(targets, jnp.float64))
 
 
-@lru_cache
 def _raw(name: str, seed: int, widths: tuple[int, ...]) -> tuple[Matrix, Matrix]:
     if name == "digits":
         found = digits("center")
@@ -135,7 +151,7 @@ def _raw(name: str, seed: int, widths: tuple[int, ...]) -> tuple[Matrix, Matrix]
 
 def _random_data(random: np.random.Generator, widths: tuple[int, ...]) -> tuple[Matrix, Matrix]:
     """Gaussian inputs; targets with singular values DECAY^k in random directions, plus orthogonal noise."""
-    inputs, _, outputs = widths
+    inputs, *_, outputs = widths
     count = 4 * (inputs + outputs)
     frame = np.linalg.qr(random.normal(size=(count, inputs)))[0]
     modes = min(inputs, outputs, MODES)
@@ -152,52 +168,49 @@ def nested_values(
 
     ``value`` is a form of 2 L in the letters of the theorem, by default its own.
     """
-    squares = _eigenvalues(problem)
-    form, total = critical_value(len(squares)) if value is None else value, _total(problem)
+    levels, total = spectrum(problem)
+    squares = [level**2 for level in levels]
+    form = critical_value(len(squares)) if value is None else value
     sets = [[(k + shift) % len(squares) for k in range(r)] for r in range(min(hidden, len(squares)) + 1)]
     return np.array([float(loss_at(form, total, squares, chosen)) for chosen in sets])
 
 
-def _eigenvalues(problem: Data) -> list[float]:
+def spectrum(problem: Data) -> tuple[list[float], float]:
+    """The singular values that can be learned, without what whitening leaves of zeros, and tr Sigma_YY."""
     found = explained_spectrum(np.asarray(problem.inputs), np.asarray(problem.targets))
-    return [float(level) for level in _learnable(found) ** 2]
-
-
-def _total(problem: Data) -> float:
-    return explained_spectrum(np.asarray(problem.inputs), np.asarray(problem.targets)).total
-
-
-def _learnable(found: ExplainedSpectrum) -> Float[np.ndarray, " ranks"]:
-    """Singular values but those that whitening of ill-conditioned inputs leaves in the place of zeros."""
     values = found.singular_values
-    return values[values > NEGLIGIBLE * values[0]]
+    return [float(value) for value in values if value > NEGLIGIBLE * values[0]], found.total
 
 
-def trained_pauses(problem: Data, hidden: int, scale: float, seed: int) -> list[Pause]:
-    """Gradient descent from Gaussian weights of deviation ``scale`` / sqrt(fan-in); its pauses, in order."""
+def trained_pauses(problem: Data, hidden: int, scale: float, seed: int, smallest: float) -> list[Pause]:
+    """Gradient descent from Gaussian weights of deviation ``scale`` / sqrt(fan-in); its pauses, in order.
+
+    The run is long enough for weights of scale ``smallest``.
+    """
     widths = (problem.inputs.shape[1], hidden, problem.targets.shape[1])
-    step_size, steps = _schedule(problem, hidden)
+    step_size, steps = _schedule(problem, hidden, smallest)
+    targets = np.asarray(problem.targets)
+    cross = targets.T @ np.asarray(problem.inputs)
     key = jax.random.fold_in(jax.random.key(0), seed)
     # A failed computation raises here; JAX 0.10 aborts the process when NumPy asks for its buffer.
     losses, norms, weights = _trajectory(widths, steps)(problem, key, scale, step_size)
     norms.block_until_ready()
-    b, a = (np.asarray(layer.weight) for layer in weights)
+    layers = [np.asarray(layer.weight) for layer in weights]
     return [
-        Pause(float(losses[k]), float(norms[k]), _budget(problem, a[k], b[k]))
-        for k in _pauses(np.asarray(norms))
+        Pause(float(losses[k]), float(norms[k]), distance_bound(cross, [one[k] for one in layers], targets))
+        for k in pauses(np.asarray(norms))
     ]
 
 
-def _schedule(problem: Data, hidden: int) -> tuple[float, int]:
-    """Step size and number: mode r grows from SMALLEST_SCALE at the rate s_r, and settles at that of its gap.
+def _schedule(problem: Data, hidden: int, smallest: float) -> tuple[float, int]:
+    """Step size and number: mode r grows from ``smallest`` at the rate s_r, and settles at that of its gap.
 
     The same for every scale of the weights, so that all share one compiled program.
     """
-    found = explained_spectrum(np.asarray(problem.inputs), np.asarray(problem.targets))
-    levels = _learnable(found)
+    levels, _ = spectrum(problem)
     rank = min(hidden, len(levels))
     following = levels[rank] if rank < len(levels) else 0.0
-    time = -np.log(SMALLEST_SCALE) / levels[rank - 1] + SETTLED / (levels[rank - 1] - following)
+    time = -np.log(smallest) / levels[rank - 1] + SETTLED / (levels[rank - 1] - following)
     step_size, block = RELATIVE_STEP / levels[0], 100 * RECORDED_EVERY
     return float(step_size), block * int(np.ceil(time / step_size / block))
 
@@ -222,7 +235,7 @@ def _trajectory(widths: tuple[int, int, int], steps: int) -> Any:
     return jax.jit(run)
 
 
-def _pauses(norms: Float[np.ndarray, " records"]) -> list[int]:
+def pauses(norms: Float[np.ndarray, " records"]) -> list[int]:
     """Local minima of the gradient norm up to the first record where it has vanished.
 
     The start is one of them unless the weights shrink at first.
@@ -232,24 +245,3 @@ def _pauses(norms: Float[np.ndarray, " records"]) -> list[int]:
     last = int(settled[0]) if settled.size else len(norms) - 1
     inner = [k for k in range(1, last) if norms[k] <= norms[k - 1] and norms[k] < norms[k + 1]]
     return [*([0] if norms[0] <= norms[1] else []), *inner, last]
-
-
-def _budget(problem: Data, a: Matrix, b: Matrix) -> float:
-    """How far the loss can be from a critical value, from the gradient there, plus rounding.
-
-    With G = W W^T, W = a b in whitened coordinates: G (Lambda - G) = tau is linear in the gradient, so G_ij =
-    (tau_ij - tau_ji) / (lambda_j - lambda_i) off the diagonal, and G_ii is within 2 |tau_ii + sum_j G_ij^2| /
-    lambda_i of 0 or lambda_i; 2 L is within the sum of these and 2 |tr(G_a^T a)| of a critical value.
-    """
-    M = np.asarray(problem.targets).T @ np.asarray(problem.inputs)
-    W = a @ b
-    slope_a, slope_b = (W - M) @ b.T, a.T @ (W - M)
-    values, basis = np.linalg.eigh(M @ M.T)
-    tau = basis.T @ (-W @ b.T @ slope_b @ M.T - W @ W.T @ a @ slope_a.T) @ basis
-    present = values > len(values) * 2 * _UNIT * values[-1]
-    gaps = values[None, :] - values[:, None]
-    entries = np.where(gaps != 0, (tau - tau.T) / np.where(gaps == 0, 1.0, gaps), 0.0)
-    defects = np.abs(np.diag(tau)) + np.sum(entries**2, axis=1)
-    diagonal = np.sum(2 * defects[present] / values[present]) + np.sum(np.sqrt(defects[~present]))
-    rounding = 4 * sum(problem.targets.shape) * _UNIT * float(np.sum(np.asarray(problem.targets) ** 2))
-    return float(diagonal / 2 + abs(np.sum(slope_a * a)) + rounding)

@@ -1,4 +1,4 @@
-"""All critical points of a two-layer linear network, on trial: exact, constructed in float64, and trained."""
+"""All critical points of linear networks, on trial: exact, searched, constructed in float64, and trained."""
 
 from __future__ import annotations
 
@@ -15,46 +15,55 @@ from proofs_checks.claim import Claim, Point
 from proofs_checks.comparators import Identity, Ordering
 from proofs_checks.experiment import OnHost, on_host
 from proofs_checks.insertion import value_of
-from proofs_checks.linear_landscape import constructed, exact, formulas, trained
+from proofs_checks.linear_landscape import constructed, deep_pauses, exact, formulas, search, trained
 from proofs_checks.profile import Profile
-from theory.linear_networks.critical_points import closed_forms, indicators
+from theory.linear_networks.critical_points import DEFAULT_WIDTHS, closed_forms, indicators
 
-Widths = tuple[int, int, int]
+Widths = tuple[int, ...]
 
+# Of the first weights. Those of digits are tiny: its singular values are close to each other.
+SCALES = {"random": 1e-7, "diabetes": 1e-7, "digits": 1e-140}
 COARSE_SCALE = 1e-3
 DIABETES_OUTPUTS = 5
 DIGITS = (64, 5, 10)
+# The plateau of {1, 2} lasts no time: the second and third singular values are 0.287 and 0.285.
+DIGITS_RANKS = (0, 1, 3, 4, 5)
 MOST_SETS = 16  # of an exhaustive grid of index sets
+STARTS = {2: 24, 3: 12}  # of a search by depth, fewer of more layers
+FEWEST_STARTS = 6
+ALL_CLASSES = {2: 3, 3: 2}  # widths up to which all classes are searched, by depth
 
 _BUDGET = Identity()
 
 
-def claims(profile: Profile, widths: Widths = (5, 3, 4), scale: float = 1e-7) -> tuple[Claim, ...]:
-    """Claims and controls for networks of these widths (inputs, hidden units, outputs).
+def claims(profile: Profile, widths: Widths = DEFAULT_WIDTHS) -> tuple[Claim, ...]:
+    """Claims and controls for networks of these widths, inputs first.
 
-    Exact arithmetic runs at widths cut to 5, training on real data at the widths of the data.
+    Exact arithmetic and searches run at widths cut to a few units, training on real data at those it has.
     """
-    return (
-        *_exact(profile, widths),
-        *_constructed(profile, widths),
-        *_trained(profile, widths, scale),
-        *_controls(profile, widths, scale),
-    )
+    shared = (*_exact(profile, widths), *_searched(profile, widths))
+    if len(widths) > 3:
+        return (*shared, *_deep(profile, widths))
+    return (*shared, *_constructed(profile, widths), *_trained(profile, widths), *_controls(profile, widths))
 
 
 def _exact(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     cases = _exact_cases(widths)
     rank = max(len(case["levels"]) for case in cases)
-    most = max(min(case["widths"][1], len(case["levels"])) for case in cases)
+    most = max(min(*case["widths"], len(case["levels"])) for case in cases)
     first = Claim(
         "exact critical points",
-        "gradient 0 and predicted loss at rational critical points of every index set, $V \\ne 0$ included: "
-        "number of exceptions",
+        "gradient 0 and predicted loss at rational critical points of every index set, those whose idle "
+        "units "
+        "are not silent included: number of exceptions",
         _BUDGET,
         on_host(exact.first_order_mismatches),
         tuple(Point(case, (0.0, 0.0)) for case in cases),
         profile.scale(2),
     )
+    valued = _mutable(first, "value", formulas.critical_value(rank), formulas.spectra(rank, most))
+    if len(widths) > 3:
+        return (valued,)
     second = Claim(
         "exact inertia",
         "numbers of negative and zero eigenvalues of the rational Hessian, by its characteristic polynomial, "
@@ -65,7 +74,7 @@ def _exact(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
         profile.scale(1),
     )
     return (
-        _mutable(first, "value", formulas.critical_value(rank), formulas.spectra(rank, most)),
+        valued,
         _mutable(
             _mutable(second, "index", formulas.INDEX, formulas.sizes()),
             "nullity",
@@ -93,13 +102,121 @@ def _exact_cases(widths: Widths) -> tuple[dict[str, Any], ...]:
     No eigenvalue is 1 or a sum of others, and p < rho, p = rho and p > rho occur.
     """
     cut = [min(width, exact.LARGEST_WIDTH) for width in widths]
-    levels = [11, 7, 5, 3, 2][-min(cut[0], cut[2]) :]
+    levels = [11, 7, 5, 3, 2][-min(cut[0], cut[-1]) :]
+    if len(widths) > 3:
+        return (
+            {"widths": cut, "levels": levels},
+            {"widths": [4, 3, 4, 3], "levels": [3, 2, 2]},
+            {"widths": [4, 2, 3, 3], "levels": [5, 2]},
+            {"widths": [2, 3, 2, 2, 4], "levels": [3, 2]},
+        )
     return (
         {"widths": cut, "levels": levels},
         {"widths": [4, 3, 3], "levels": [3, 2, 2]},
         {"widths": [4, 3, 3], "levels": [5, 2]},
         {"widths": [2, 3, 4], "levels": [3, 2]},
     )
+
+
+def _searched(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    """From random starts, every limit has a critical value, and no value is missing."""
+    depth = len(widths) - 1
+    cut = [min(width, exact.LARGEST_WIDTH) for width in widths]
+    small = [min(width, ALL_CLASSES.get(depth, 2)) for width in widths]
+    rank, starts = min(cut[0], cut[-1]), STARTS.get(depth, FEWEST_STARTS)
+    limits = Claim(
+        "limits of a search",
+        "critical points found by Levenberg and Marquardt's method from random weights have critical values, "
+        "to within what their gradient grants: share of exceptions",
+        _BUDGET,
+        on_host(search.off_values),
+        (Point({"widths": cut, "starts": starts}, 0.0),),
+        profile.scale(2),
+    )
+    found = Claim(
+        "classes found by a search",
+        "searching on finds as many different losses as there are index sets: how many more",
+        _BUDGET,
+        on_host(search.found_classes),
+        (Point({"widths": small}, 0.0),),
+        profile.scale(1),
+    )
+    regimes = formulas.spectra(rank, min(*cut[1:-1], rank))
+    return (
+        _mutable(limits, "value", formulas.critical_value(rank), regimes),
+        found,
+        *_searched_controls(profile, limits, found),
+    )
+
+
+def _searched_controls(profile: Profile, limits: Claim, found: Claim) -> tuple[Claim, ...]:
+    """Without the sets that leave a larger eigenvalue out, and with too little room for the largest sets."""
+    (searched,), (counted,) = limits.grid, found.grid
+    inputs, *hidden, outputs = counted.parameters["widths"]
+    controls = []
+    if min(inputs, outputs) > 1:
+        controls.append(
+            _control(
+                "limits at nested index sets only",
+                "all limits of the search have the losses of $\\{\\}, \\{1\\}, \\{1, 2\\}, ...$: share of "
+                "exceptions",
+                search.off_values,
+                replace(searched, parameters={**searched.parameters, "nested": True}),
+                profile.scale(2),
+                "any eigenvectors make a critical point, not only those of the largest eigenvalues",
+            )
+        )
+    if min(inputs, outputs) >= min(hidden):
+        controls.append(
+            _control(
+                "classes of a narrower network",
+                "a search finds as many losses as index sets fit one unit less: how many more",
+                search.found_classes,
+                replace(counted, parameters={**counted.parameters, "narrower": 1}),
+                profile.scale(1),
+                "sets of $p$ eigenvalues are missing from the count",
+            )
+        )
+    return tuple(controls)
+
+
+def _deep(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    """Three layers or more, trained from small random weights, on random and on real data."""
+    inputs, *hidden, outputs = widths
+    narrow = [min(width, DIABETES_OUTPUTS - 1) for width in hidden]
+    cases = (
+        {"data": "random", "widths": list(widths)},
+        {"data": "diabetes", "widths": [trained.INPUTS_OF_DIABETES, *narrow, DIABETES_OUTPUTS]},
+    )
+    rank = max(min(inputs, outputs, trained.MODES), DIABETES_OUTPUTS)
+    most = max(min(*hidden, rank), min(narrow))
+    pauses = Claim(
+        "pauses of training",
+        "networks trained from small weights pause at critical values: the largest distance in units of what "
+        "the gradient there grants",
+        _BUDGET,
+        on_host(deep_pauses.value_error),
+        tuple(Point(case, 0.0, margin=1.0) for case in cases),
+        profile.scale(4),
+    )
+    largest = _control(
+        "pauses without the largest eigenvalue",
+        "networks pause at the losses of index sets without 1",
+        deep_pauses.value_error,
+        Point({**cases[1], "without_largest": True}, 0.0, margin=1.0),
+        profile.scale(2),
+        "the largest singular value is learned first from small weights",
+    )
+    sharper = Claim(
+        "pauses sharpen",
+        "pauses between the first and the last are nearer to critical values from smaller weights",
+        Ordering(),
+        on_host(deep_pauses.sharper),
+        (Point(cases[1], 0.95, resolution=0.4),),
+        profile.scale(12),
+    )
+    regimes = formulas.spectra(rank, most)
+    return (_mutable(pauses, "value", formulas.critical_value(rank), regimes), sharper, largest)
 
 
 def _constructed(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
@@ -151,35 +268,39 @@ def _second_order(profile: Profile, widths: Widths, points: list[dict[str, Any]]
     return replace(claim(index, nullity), closed_forms=forms)
 
 
-def _trained(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...]:
-    random, diabetes = _training(widths)
+def _trained(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    random, diabetes, digits = _training(widths)
     count = min(widths[1], min(widths[0], widths[2]), trained.MODES) + 1
-    pauses = ((random, count), (diabetes, diabetes["widths"][1] + 1))
-    digits = {"data": "digits", "widths": list(DIGITS)}
+    pauses = (
+        (random, count),
+        (diabetes, diabetes["widths"][1] + 1),
+        ({**digits, "ranks": list(DIGITS_RANKS)}, len(DIGITS_RANKS)),
+    )
     plateaus = Claim(
         "plateaus of training",
         "networks trained from small weights pause at the losses of $S = \\{\\}, \\{1\\}, "
-        "\\{1, 2\\}, ...$ and nowhere else: distance in units of what the gradient there "
+        "\\{1, 2\\}, ...$ and, where all of these last, nowhere else: distance in units of what the "
+        "gradient there "
         "grants, at most a quarter of a gap",
         _BUDGET,
         on_host(trained.plateau_errors),
-        tuple(Point({**data, "scale": scale}, (0.0,) * number, margin=1.0) for data, number in pauses),
+        tuple(Point(_started(data), (0.0,) * number, margin=1.0) for data, number in pauses),
         profile.scale(6),
     )
-    most = max(number - 1 for _, number in pauses)
+    most = max(DIGITS[1], *(number - 1 for _, number in pauses[:2]))
     ends = Claim(
         "minimum of training",
         "training ends at reduced-rank regression: last loss minus predicted minimum, in units of its budget",
         _BUDGET,
         on_host(trained.final_error),
-        tuple(Point({**data, "scale": scale}, 0.0, margin=1.0) for data in (random, diabetes, digits)),
+        tuple(Point(_started(data), 0.0, margin=1.0) for data in (random, diabetes, digits)),
         profile.scale(3),
     )
-    ranks = sorted({number - 1 for _, number in pauses} | {min(DIGITS)})
+    ranks = sorted({number - 1 for _, number in pauses[:2]} | {min(DIGITS)})
     return (
         _mutable(plateaus, "value", formulas.critical_value(most), formulas.nested_spectra(most)),
         replace(ends, closed_forms=tuple(_minimum(ends, rank) for rank in ranks)),
-        *_sharper(profile, [data for data, number in pauses if number > 2], scale),
+        *_sharper(profile, [data for data, number in pauses[:2] if number > 2]),
     )
 
 
@@ -193,10 +314,12 @@ def _minimum(claim: Claim, rank: int) -> ClosedForm:
     return ClosedForm(f"value of rank {rank}", formulas.minimum(rank), regimes, restate)
 
 
-def _sharper(profile: Profile, data: list[dict[str, Any]], scale: float) -> tuple[Claim, ...]:
+def _sharper(profile: Profile, data: list[dict[str, Any]]) -> tuple[Claim, ...]:
     """Only where there is a plateau between the start and the minimum."""
-    compared = {"coarse": COARSE_SCALE, "fine": scale}
-    points = tuple(Point({**one, **compared}, 0.95, resolution=0.4) for one in data)
+    points = tuple(
+        Point({**one, "coarse": COARSE_SCALE, "fine": SCALES[one["data"]]}, 0.95, resolution=0.4)
+        for one in data
+    )
     claim = "the largest distance of a plateau from its predicted loss shrinks with the scale of the weights"
     if not points:
         return ()
@@ -205,12 +328,20 @@ def _sharper(profile: Profile, data: list[dict[str, Any]], scale: float) -> tupl
     )
 
 
-def _training(widths: Widths) -> tuple[dict[str, Any], dict[str, Any]]:
+def _started(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "scale": SCALES[data["data"]]}
+
+
+def _training(widths: Widths) -> tuple[dict[str, Any], ...]:
     real = [trained.INPUTS_OF_DIABETES, min(widths[1], DIABETES_OUTPUTS - 1), DIABETES_OUTPUTS]
-    return {"data": "random", "widths": list(widths)}, {"data": "diabetes", "widths": real}
+    return (
+        {"data": "random", "widths": list(widths)},
+        {"data": "diabetes", "widths": real},
+        {"data": "digits", "widths": list(DIGITS)},
+    )
 
 
-def _controls(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...]:
+def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     """One broken assumption each; those that need a second eigenvalue exist only where there is one."""
     first = {"widths": list(widths), "chosen": [0]}
     perturbed = _gradient_control(
@@ -235,7 +366,7 @@ def _controls(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ..
             {**first, "angle": pi / 4},
             "A projects onto a mean of two eigenvectors, which Sigma does not leave invariant",
         ),
-        *_value_controls(profile, widths, scale),
+        *_value_controls(profile, widths),
     )
 
 
@@ -245,8 +376,8 @@ def _gradient_control(profile: Profile, name: str, fault: dict[str, Any], reason
     return _control(name, claim, constructed.slope_residual, point, profile.scale(4), reason)
 
 
-def _value_controls(profile: Profile, widths: Widths, scale: float) -> tuple[Claim, ...]:
-    random, _ = _training(widths)
+def _value_controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    random, *_ = _training(widths)
     count = min(widths[1], min(widths[0], widths[2]), trained.MODES) + 1
     return (
         _control(
@@ -269,7 +400,7 @@ def _value_controls(profile: Profile, widths: Widths, scale: float) -> tuple[Cla
             "plateaus of the wrong index sets",
             "training pauses at the losses of $\\{2\\}, \\{2, 3\\}, ...$",
             trained.plateau_errors,
-            Point({**random, "scale": scale, "shift": 1}, (0.0,) * count, margin=1.0),
+            Point({**_started(random), "shift": 1}, (0.0,) * count, margin=1.0),
             profile.scale(2),
             "the largest singular value grows fastest from small weights: index sets are nested from 1",
         ),

@@ -13,13 +13,15 @@ from proofs_checks import verify
 from proofs_checks.claims.linear_networks.critical_points import claims
 from proofs_checks.insertion import value_of
 from proofs_checks.judge import judge
-from proofs_checks.linear_landscape import constructed, exact, trained
+from proofs_checks.linear_landscape import constructed, deep_pauses, exact, search, trained
 from proofs_checks.linear_landscape.formulas import critical_value, loss_at
+from proofs_checks.linear_landscape.quantization import distance_bound
 from proofs_checks.precision import float64
 from proofs_checks.profile import Profile
 from proofs_checks.store import open_store
 from theory.derivation import Derivation, check
 from theory.errors import InputError
+from theory.linear_landscape import deep_critical
 from theory.linear_landscape import letters as w
 from theory.linear_landscape.first_order import words
 from theory.linear_networks.critical_points import PARAMETERS, derivation
@@ -47,11 +49,18 @@ def test_other_widths_are_derived(widths):
     assert all(check(row, built.statement.domain).status is not Status.OPEN for row in rows)
 
 
-@pytest.mark.parametrize("widths", [(5, 3, 4), (2, 1, 1), (1, 1, 1), (3, 5, 3), (3, 2, 6), (16, 16, 16)])
+@pytest.mark.parametrize(
+    "widths",
+    [
+        *[(5, 3, 4), (2, 1, 1), (1, 1, 1), (3, 5, 3), (3, 2, 6), (16, 16, 16)],
+        *[(4, 3, 3, 3), (1, 1, 1, 1), (3, 2, 5, 2, 6)],
+    ],
+)
 def test_last_rows_follow_from_earlier_ones_and_are_the_conclusion(widths):
     found = derivation(widths)
-    last = found.rows[-3:]
-    assert {row.relation for row in last} == set(found.statement.conclusion.args)
+    conclusion = set(found.statement.conclusion.args)
+    last = [row for row in found.rows if row.relation in conclusion]
+    assert {row.relation for row in last} == conclusion
     assert all(check(row, found.statement.domain).status is Status.PROVED for row in last)
 
 
@@ -60,17 +69,26 @@ def test_the_conclusion_is_shown():
 
 
 @pytest.mark.parametrize(
-    ("position", "letter", "factor"),
+    ("name", "letter", "factor"),
     # The wrong sign of the chosen eigenvalues, dropped inversions, and dropped r^2 + 2 r (p - r) + ...
-    [(-3, "lambda_2", -1), (-2, "chi_1", 0), (-1, "chi_1", 0)],
+    [("2*L", "lambda_2", -1), ("#_-", "chi_1", 0), ("#_0", "chi_1", 0)],
 )
-def test_planted_errors_in_the_conclusion_leave_it_open(position, letter, factor):
-    row = DERIVATION.rows[position]
+def test_planted_errors_in_the_conclusion_leave_it_open(name, letter, factor):
+    concluding = {str(part.lhs): part for part in DERIVATION.statement.conclusion.args}
+    row = next(row for row in DERIVATION.rows if row.relation == concluding[name])
     right = row.relation.rhs
     spoiled = right.subs({s: factor * s for s in right.free_symbols if s.name == letter})
     planted = replace(row, relation=Eq(row.relation.lhs, spoiled, evaluate=False))
     assert check(planted).status is Status.OPEN
     assert planted.relation not in DERIVATION.statement.conclusion.args
+
+
+def test_another_number_of_classes_is_not_shown():
+    row = next(
+        row for row in DERIVATION.rows if str(row.relation.args[0]) == "#_S" and row.relation.rhs == 15
+    )
+    planted = replace(row, relation=Eq(row.relation.lhs, 16, evaluate=False))
+    assert check(planted).status is Status.OPEN
 
 
 def test_the_index_without_inversions_is_not_shown():
@@ -152,7 +170,7 @@ def test_trained_loss_is_that_of_the_truncated_fit():
     with float64():
         problem = trained.training_data("diabetes", 0, (6, 2, 5))
         x, y = np.asarray(problem.inputs), np.asarray(problem.targets)
-        last = trained.trained_pauses(problem, 2, 1e-7, 0)[-1]
+        last = trained.trained_pauses(problem, 2, 1e-7, 0, 1e-8)[-1]
     fit = x @ np.linalg.lstsq(x, y, rcond=None)[0]
     left, values, right = np.linalg.svd(fit, full_matrices=False)
     truncated = left[:, :2] * values[:2] @ right[:2]
@@ -192,7 +210,7 @@ def test_budget_covers_points_near_every_kind_of_critical_point():
                 a += amplitude * random.normal(size=a.shape)
                 b += amplitude * random.normal(size=b.shape)
                 distance = abs(np.sum((M - a @ b) ** 2) - np.sum(np.delete(s, chosen) ** 2)) / 2
-                assert distance <= trained._budget(problem, a, b)
+                assert distance <= distance_bound(M, (b, a), np.asarray(problem.targets))
 
 
 def test_constructed_point_is_critical_by_finite_differences():
@@ -240,7 +258,60 @@ def test_claims_exist_for_all_widths(widths):
     assert "a perturbed point" in names
 
 
-@pytest.mark.parametrize("given", ["5,3", "0,1,1", "5,3,400", "5;3;4", "five,3,4"])
+@pytest.mark.parametrize("widths", [(1, 1, 1, 1), (16, 1, 16, 2), (2, 3, 2, 3, 2, 3, 2)])
+def test_claims_and_controls_exist_for_all_depths(widths):
+    found = claims(Profile("quick"), widths)
+    assert len({claim.name for claim in found}) == len(found)
+    assert any(claim.control for claim in found)
+
+
+def test_deep_networks_as_expected_and_controls_fail_for_their_reason():
+    report = verify("linear_networks.critical_points", profile="quick", seed=11, widths=(3, 2, 3, 2))
+    found = {one["name"]: one for one in report.to_dict()["theorems"][0]["claims"]}
+    assert report.as_expected
+    # Most limits are at saddles of sets that are not nested; of 3 choose 2 or fewer, 3 have two eigenvalues.
+    assert found["limits at nested index sets only"]["estimate"] > 0.2
+    assert found["classes of a narrower network"]["estimate"] == 1
+
+
+def test_deep_rows_with_a_planted_error_are_refuted():
+    # The wrong half of the eigenvectors, and a rest that the gradient must not let pass.
+    kept = deep_critical.PRODUCT
+    wrong = Eq(kept.lhs, kept.rhs.subs(w.U_S, w.A * w.A_plus * w.U_S) * 2, evaluate=False)
+    method = deep_critical.product_rows()[1].method
+    assert method.discharge(wrong, None).answer is Answer.NO
+    for row in deep_critical.sufficiency_rows():
+        left, right = row.relation.args
+        assert row.method.discharge(row.relation, None).answer is Answer.YES
+        assert row.method.discharge(Eq(left, 2 * right, evaluate=False), None).answer is Answer.NO
+
+
+def test_deep_points_are_no_two_layer_points_with_a_longer_name():
+    # The instances must hold rests Z_h: at some point a gradient of the two-layer problem is not zero.
+    points = [deep_critical.any_deep_point(random.Random(seed)) for seed in range(40)]
+    errors = [(point[w.A] * point[w.B] * point[w.S_XX] - point[w.S_YX]) for point in points]
+    middle = [error * point[w.B].transpose() for error, point in zip(errors, points, strict=True)]
+    assert not all(one.is_zero_matrix for one in middle)
+    last = [error * point[deep_critical.B_H].transpose() for error, point in zip(errors, points, strict=True)]
+    assert all(one.is_zero_matrix for one in last)
+
+
+def test_limits_of_a_search_have_the_losses_of_index_sets():
+    assert search.off_values(0, widths=(3, 2, 2), starts=8) == 0
+    data, limits = search._limits(0, (3, 2, 2), 8)
+    values = [(data.total - sum(data.levels[list(chosen)] ** 2)) / 2 for chosen in ([], [0], [1], [0, 1])]
+    for limit in limits:
+        assert min(abs(limit.loss - value) for value in values) < 1e-9
+
+
+def test_pauses_of_deep_training_lie_within_their_budget_only():
+    with float64():
+        case = {"data": "random", "widths": (3, 2, 2, 3)}
+        assert deep_pauses.value_error(0, **case) < 1
+        assert deep_pauses.value_error(0, **case, without_largest=True) > 10
+
+
+@pytest.mark.parametrize("given", ["5,3", "0,1,1", "5,3,400", "5;3;4", "five,3,4", "2,2,2,2,2,2,2,2"])
 def test_bad_widths_are_refused(given):
     with pytest.raises(InputError):
         resolve(PARAMETERS, {"widths": given})
@@ -259,8 +330,12 @@ def outcome(claim):
 def test_every_statistical_statement_declares_what_it_puts_on_trial():
     declared = {claim.name for claim, _ in CHALLENGED}
     claimed = {claim.name for claim in claims(Profile("quick")) if not claim.control}
-    # These two have no formula: a gradient is zero, a distance shrinks.
-    assert claimed - declared == {"gradient of constructed points", "plateaus sharpen"}
+    # These have no formula: a gradient is zero, a distance shrinks, a number is that of the index sets.
+    assert claimed - declared == {
+        "gradient of constructed points",
+        "plateaus sharpen",
+        "classes found by a search",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
