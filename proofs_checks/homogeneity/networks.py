@@ -47,7 +47,7 @@ def euler_residual(
     )
     for _ in range(TRIES):  # an input that some path of active units leads through
         value, slopes = _network()(layers, random.normal(size=widths[0]), float(power == 2), curved)
-        if value != 0:
+        if float(value) != 0:
             break
     degrees = theorem.degrees(len(layers)) if forms is None else forms
     residuals = []

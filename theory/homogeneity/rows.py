@@ -71,11 +71,10 @@ def scaled(depth: int) -> Expr:
 
 
 def euler(depth: int) -> tuple[Eq, ...]:
-    """<W_l, df / dW_l> = q^(H - l) f: the derivative in c_l at c = 1."""
-    letters = scales(depth)
+    """c_l d/dc_l of the scaled f is q^(H - l) of it, for all c; at c = 1 <W_l, df / dW_l> = q^(H - l) f."""
     return tuple(
-        equation(Subs(Derivative(scaled(depth), letter), letters, (1,) * depth), degree * f)
-        for letter, degree in zip(letters, degrees(depth), strict=True)
+        equation(letter * Derivative(scaled(depth), letter), degree * scaled(depth))
+        for letter, degree in zip(scales(depth), degrees(depth), strict=True)
     )
 
 
@@ -124,18 +123,15 @@ def euler_rows(depth: int) -> tuple[Row, ...]:
         Row(
             equation((c * z) ** q, c**q * z**q),
             r"an activation $\max(z, 0)^q$ turns a factor $c > 0$ of its input into $c^q$ of its output; "
-            r"for "
-            r"$z \le 0$ both are 0",
+            r"for $z \le 0$ both are 0",
             Identity(),
         ),
         *(
             Row(
                 one,
-                rf"so $f(c_1 W_1, ..., c_H W_H)$ is the product of $c_l^{{q^{{H - l}}}}$ and $f$; the "
-                rf"derivative in "
-                rf"$c_{layer}$ at 1 is $\langle W_{layer}, \partial f / \partial W_{layer} \rangle$, at "
-                rf"kinks for "
-                r"any choice of the slope there, since $z$ is 0",
+                rf"so $f(c_1 W_1, ..., c_H W_H)$ is the product of $c_l^{{q^{{H - l}}}}$ and $f$. At $c = 1$ "
+                rf"its derivative in $c_{layer}$ is $\langle W_{layer}, \partial f / \partial W_{layer} "
+                r"\rangle$, at kinks for any choice of the slope there, since $z$ is 0",
                 Identity(),
             )
             for layer, one in enumerate(euler(depth), start=1)
@@ -155,9 +151,8 @@ def unit_rows() -> tuple[Row, ...]:
     return (
         Row(
             BALANCE,
-            r"a unit of degree 1 with incoming weights (and bias) $w$ and outgoing $a$: $c w$ and $a / c$ "
-            r"give "
-            r"the same network, so the derivative of any loss along $(w, -a)$ is 0",
+            "a unit of degree 1 with incoming weights (and bias) $w$ and outgoing $a$: $c w$ and $a / c$ "
+            "give the same network, so the derivative of any loss along $(w, -a)$ is 0",
             Given(),
         ),
         Row(
@@ -167,14 +162,14 @@ def unit_rows() -> tuple[Row, ...]:
         ),
         Row(
             forgotten(),
-            r"in the flow $\|w\|^2 - \|a\|^2$ falls like $e^{-2 \lambda t}$, wherever the weights are; $k$ "
-            r"steps leave the share $(1 - \eta \lambda)^{2 k}$ of it and a sum of terms in $\eta^2$",
+            r"in the flow $\|w\|^2 - \|a\|^2$ falls like $e^{-2 \lambda t}$, wherever the weights are; "
+            r"$k$ steps leave the share $(1 - \eta \lambda)^{2 k}$ of it and a sum of terms in $\eta^2$",
             MatrixWords(_unit, (BALANCE,)),
         ),
         Row(
             balance(),
-            r"where the gradients vanish, $\lambda_1 w + g_w = 0$ and $\lambda_2 a + g_a = 0$, each unit has "
-            r"$\|w\|^2 / \|a\|^2 = \lambda_2 / \lambda_1$; with one decay for both they are equal",
+            r"where the gradients vanish, $\lambda_1 w + g_w = 0$ and $\lambda_2 a + g_a = 0$, each unit "
+            r"has $\|w\|^2 / \|a\|^2 = \lambda_2 / \lambda_1$; with one decay for both they are equal",
             MatrixWords(_unit, (BALANCE,)),
         ),
         Row(
@@ -182,8 +177,8 @@ def unit_rows() -> tuple[Row, ...]:
                 q * (decay * second + total) - (decay * first + q * total), decay * (q * second - first)
             ),
             r"where layer norms $N_l = \|W_l\|^2$ meet $\lambda N_l + q^{H - l} S = 0$, $S = \sum \ell'_i "
-            r"f_i$, as "
-            r"they do where the gradient of the decayed loss vanishes: neighbors have $N_l = q N_{l + 1}$",
+            "f_i$, as they do where the gradient of the decayed loss vanishes: neighbors have $N_l = q "
+            "N_{l + 1}$",
             Identity(),
         ),
     )
@@ -196,19 +191,15 @@ def certificate_rows() -> tuple[Row, ...]:
         Row(
             Ge((first**2 + second**2) / 2, first * second, evaluate=False),
             r"the decay of a unit bounds what it contributes: $\langle Z, \phi(u, v) \rangle \le \|u\| "
-            r"\|v\| \le "
-            r"(\|u\|^2 + \|v\|^2) / 2$ where the polar of $Z$, the largest $\langle Z, \phi \rangle$ of "
-            r"unit $u$ "
-            r"and $v$, is at most 1",
+            r"\|v\| \le (\|u\|^2 + \|v\|^2) / 2$ where the polar of $Z$, the largest $\langle Z, \phi "
+            r"\rangle$ of unit $u$ and $v$, is at most 1",
             Nonnegativity((first - second) ** 2 / 2),
         ),
         Row(
             gap(),
             r"completing the square: for every $Z$ with polar at most $\lambda$ the second term and the "
-            r"decay "
-            r"together are nonnegative, so $\langle Y, Z \rangle - \|Z\|^2 / 2$ is below the loss of all "
-            r"networks "
-            r"of any width, and what is left bounds the distance to the global minimum",
+            r"decay together are nonnegative, so $\langle Y, Z \rangle - \|Z\|^2 / 2$ is below the loss "
+            "of all networks of any width, and what is left bounds the distance to the global minimum",
             MatrixWords(_residuals),
         ),
         Row(

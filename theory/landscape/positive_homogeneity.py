@@ -41,7 +41,7 @@ PARAMETERS = (
 def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, weight_decay: Rational = DEFAULT_DECAY) -> Statement:
     """f(x) = W_H s(W_{H-1} ... s(W_1 x)) without biases, s(z) = max(z, 0)^q.
 
-    The conclusion has <W_l, df/dW_l> = q^(H - l) f for every layer, |w|^2 - |a|^2 of a unit of degree 1
+    The conclusion has <W_l, df/dW_l> = q^(H - l) f at scaled layers, |w|^2 - |a|^2 of a unit of degree 1
     after a step of descent and where the gradients vanish, and the distance of any weights from the global
     minimum.
     """
@@ -51,14 +51,11 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS, weight_decay: Rational =
         title="Positively homogeneous networks",
         summary=(
             r"With activations $\max(z, 0)^q$ and no biases $\langle W_l, \partial f / \partial W_l "
-            r"\rangle = "
-            r"q^{H - l} f$. Each ReLU unit changes $\|w\|^2 - \|a\|^2$ in a step of descent, on any batch "
-            r"and "
-            r"across kinks, by a term of second order and the decay only. Weight decay forgets it like "
-            r"$e^{-2 \lambda t}$ and balances the layers: $\lambda_1 \|w\|^2 = \lambda_2 \|a\|^2$. And "
-            r"a matrix $Z$ of polar at most $\lambda$ certifies how far from the global minimum over all "
-            r"widths "
-            r"a decayed two-layer network is at most."
+            r"\rangle = q^{H - l} f$. Each ReLU unit changes $\|w\|^2 - \|a\|^2$ in a step of descent, on "
+            "any batch and across kinks, by a term of second order and the decay only. Under weight "
+            r"decay it falls like $e^{-2 \lambda t}$, and training ends with $\lambda_1 \|w\|^2 = "
+            r"\lambda_2 \|a\|^2$. And a matrix $Z$ of polar at most $\lambda$ certifies how far from the "
+            "global minimum over all widths a decayed two-layer network is at most."
         ),
         hypotheses=(
             Hypothesis(r"the activation is $\max(z, 0)^q$, $q > 0$", relation=Gt(w.q, 0, evaluate=False)),
