@@ -47,14 +47,10 @@ class Embedded(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The inertia gained, the letters of the closed form of every unit, and of the added units.
-
-    ``uncoupled`` are the same letters with C taken to be 0.
-    """
+    """The inertia gained, the letters of the closed form of every unit, and of the added units."""
 
     gained: Inertia
     units: list[Values]
-    uncoupled: list[Values]
     added: Values
 
 
@@ -71,22 +67,22 @@ def count_exceptions(
     """Networks whose exact inertia grows by other numbers than the closed forms give."""
 
     def predicted(found: Found) -> tuple[Rational, ...]:
-        units = found.units if coupled else found.uncoupled
         pairs = zip(copied, joined, strict=True)
         return tuple(
-            sum((value_of(each, unit) for unit in units), value_of(extra, found.added))
+            sum((value_of(each, unit) for unit in found.units), value_of(extra, found.added))
             for each, extra in pairs
         )
 
-    return float(
-        sum(predicted(one) != tuple(one.gained) for one in gains(seed, outputs, tuple(copies), total))
-    )
+    found = gains(seed, outputs, tuple(copies), total, coupled)
+    return float(sum(predicted(one) != tuple(one.gained) for one in found))
 
 
 @lru_cache(maxsize=64)
-def gains(seed: int, outputs: int, copies: tuple[str, ...], total: str = "1") -> list[Found]:
-    """What the networks of ``embedded`` gain."""
-    return [_found(one) for one in embedded(seed, outputs, copies, total)]
+def gains(
+    seed: int, outputs: int, copies: tuple[str, ...], total: str = "1", coupled: bool = True
+) -> list[Found]:
+    """What the networks of ``embedded`` gain; unless ``coupled``, C is taken to be 0 in the letters."""
+    return [_found(one, coupled) for one in embedded(seed, outputs, copies, total)]
 
 
 def embedded(seed: int, outputs: int, copies: Sequence[str], total: str = "1") -> list[Embedded]:
@@ -117,7 +113,7 @@ def _shares(random: Random) -> list[Rational]:
     return [*free, 1 - sum(free, Integer(0))]
 
 
-def _found(one: Embedded) -> Found:
+def _found(one: Embedded, coupled: bool) -> Found:
     network = one.network
     before, after = rational.inertia(network.hessian()), rational.inertia(one.wide.hessian())
     gained = Inertia(*(new - old for new, old in zip(after, before, strict=True)))
@@ -128,9 +124,8 @@ def _found(one: Embedded) -> Found:
         d: Integer(inputs),
         m: Integer(outputs),
     }
-    units = [_letters(network, unit, shares, True) for unit, shares in enumerate(one.shares)]
-    uncoupled = [_letters(network, unit, shares, False) for unit, shares in enumerate(one.shares)]
-    return Found(gained, units, uncoupled, added)
+    units = [_letters(network, unit, shares, coupled) for unit, shares in enumerate(one.shares)]
+    return Found(gained, units, added)
 
 
 def _letters(network: RationalNetwork, unit: int, shares: list[Rational], coupled: bool) -> Values:

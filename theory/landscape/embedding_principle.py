@@ -128,6 +128,10 @@ def statement(
         summary=_summary(),
         hypotheses=(
             Hypothesis(r"the loss depends on the outputs alone and is, as $\sigma$, twice differentiable"),
+            Hypothesis(
+                r"an affine embedding $\theta \mapsto T \theta + t$ keeps the loss, and $\nabla L_{wide}(T "
+                r"\theta + t) = A \nabla L_{narrow}(\theta)$ for all $\theta$, as copies of units do"
+            ),
             Hypothesis("the weights of the copies have sum 1", equation(sum(_weights(copies)), Integer(1))),
             Hypothesis(
                 "$k_-$, $k_0$, $k_+$ of these weights are negative, zero, positive; $r$ is the rank of "
