@@ -126,23 +126,7 @@ def statement(
         id="landscape.embedding_principle",
         title="The embedding principle",
         summary=_summary(),
-        hypotheses=(
-            Hypothesis(r"the loss depends on the outputs alone and is, as $\sigma$, twice differentiable"),
-            Hypothesis(
-                r"an affine embedding $\theta \mapsto T \theta + t$ keeps the loss, and $\nabla L_{wide}(T "
-                r"\theta + t) = A \nabla L_{narrow}(\theta)$ for all $\theta$, as copies of units do"
-            ),
-            Hypothesis("the weights of the copies have sum 1", equation(sum(_weights(copies)), Integer(1))),
-            Hypothesis(
-                "$k_-$, $k_0$, $k_+$ of these weights are negative, zero, positive; $r$ is the rank of "
-                "$C$, and $(b_-, b_0, b_+)$ the inertia of $B$ on the kernel of $C^T$"
-            ),
-            Hypothesis(r"$u$ units $(0, 0)$ are added, and $\sigma'(0) \sum x \ell'^T$ has rank $c$"),
-            Hypothesis(
-                r"where a unit is added, $\sigma(0) = 0$",
-                holds=lambda values: bool(values[value_at_0] == 0),
-            ),
-        ),
+        hypotheses=_hypotheses(copies),
         conclusion=And(affine.congruence(), *counts.copied(), *counts.joined(), Gt(L_star, 0), Lt(B_star, 0)),
         regime="exact",
         sources=SOURCES,
@@ -179,6 +163,26 @@ def derivation(
 def _weights(copies: tuple[Rational, ...]) -> tuple[Symbol, ...]:
     found: tuple[Symbol, ...] = symbols(f"alpha_1:{len(copies) + 1}", real=True)
     return found
+
+
+def _hypotheses(copies: tuple[Rational, ...]) -> tuple[Hypothesis, ...]:
+    return (
+        Hypothesis(r"the loss depends on the outputs alone and is, as $\sigma$, twice differentiable"),
+        Hypothesis(
+            r"an affine embedding $\theta \mapsto T \theta + t$ keeps the loss, and $\nabla L_{wide}(T "
+            r"\theta + t) = A \nabla L_{narrow}(\theta)$ for all $\theta$, as copies of units do"
+        ),
+        Hypothesis("the weights of the copies have sum 1", equation(sum(_weights(copies)), Integer(1))),
+        Hypothesis(
+            "$k_-$, $k_0$, $k_+$ of these weights are negative, zero, positive; $r$ is the rank of $C$, "
+            "and $(b_-, b_0, b_+)$ the inertia of $B$ on the kernel of $C^T$"
+        ),
+        Hypothesis(r"$u$ units $(0, 0)$ are added, and $\sigma'(0) \sum x \ell'^T$ has rank $c$"),
+        Hypothesis(
+            r"where a unit is added, $\sigma(0) = 0$",
+            holds=lambda values: bool(values[value_at_0] == 0),
+        ),
+    )
 
 
 def _summary() -> str:
