@@ -22,7 +22,7 @@ LARGEST_INPUTS = 3
 CRITICAL = 2  # of the networks of one seed
 _DENOMINATOR = 4
 
-Values = dict[Symbol, Rational]
+Values = tuple[tuple[Symbol, Rational], ...]
 Forms = tuple[Expr, Expr, Expr]
 
 COPIED: Forms = (counts.negative(), counts.zero(), counts.positive())
@@ -69,12 +69,17 @@ def count_exceptions(
     def predicted(found: Found) -> tuple[Rational, ...]:
         pairs = zip(copied, joined, strict=True)
         return tuple(
-            sum((value_of(each, unit) for unit in found.units), value_of(extra, found.added))
+            sum((_inserted(each, unit) for unit in found.units), _inserted(extra, found.added))
             for each, extra in pairs
         )
 
     found = gains(seed, outputs, tuple(copies), total, coupled)
     return float(sum(predicted(one) != tuple(one.gained) for one in found))
+
+
+@lru_cache(maxsize=1024)
+def _inserted(form: Expr, values: Values) -> Rational:
+    return value_of(form, dict(values))
 
 
 @lru_cache(maxsize=64)
@@ -99,7 +104,7 @@ def embedded(seed: int, outputs: int, copies: Sequence[str], total: str = "1") -
     )
     silent: tuple[list[Rational], ...] = ([Integer(0)], [], [])
     return [
-        Embedded(network, [[*extra, *_shares(random)], last], random.randint(0, 1))
+        Embedded(network, [[*extra, *_shares(random)], last], random.randint(0, 2))
         for network, extra in zip(networks, silent, strict=True)
     ]
 
@@ -118,12 +123,12 @@ def _found(one: Embedded, coupled: bool) -> Found:
     before, after = rational.inertia(network.hessian()), rational.inertia(one.wide.hessian())
     gained = Inertia(*(new - old for new, old in zip(after, before, strict=True)))
     inputs, outputs = network.weights.shape[1], network.outputs.shape[1]
-    added = {
-        counts.added: Integer(one.added),
-        counts.coupling: Integer(rational.rank(network.pull())),
-        d: Integer(inputs),
-        m: Integer(outputs),
-    }
+    added = (
+        (counts.added, Integer(one.added)),
+        (counts.coupling, Integer(rational.rank(network.pull()))),
+        (d, Integer(inputs)),
+        (m, Integer(outputs)),
+    )
     units = [_letters(network, unit, shares, coupled) for unit, shares in enumerate(one.shares)]
     return Found(gained, units, added)
 
@@ -144,7 +149,7 @@ def _letters(network: RationalNetwork, unit: int, shares: list[Rational], couple
         counts.rank: rational.rank(coupling),
         m: network.outputs.shape[1],
     }
-    return {letter: Integer(int(number)) for letter, number in numbers.items()}
+    return tuple((letter, Integer(int(number))) for letter, number in numbers.items())
 
 
 def slope_exceptions(

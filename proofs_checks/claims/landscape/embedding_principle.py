@@ -23,7 +23,7 @@ from theory.embeddings.copies import d, m
 from theory.landscape import embedding_principle as theorem
 
 _BUDGET = Identity()
-_SEEDS, _CONTROL_SEEDS = 3, 2
+_SEEDS, _CONTROL_SEEDS = 3, 1
 _LARGEST_COUNT = 6
 _OTHER_SUM = "11/10"
 _SIGNS = "negative", "zero", "positive"

@@ -124,10 +124,10 @@ def _floats(matrix):
 def test_rational_networks_differ():
     """Negative and zero weights, C of rank 0 and more, added units: all occur."""
     found = [one for seed in range(6) for one in exact.gains(seed, 2, COPIES)]
-    units = [unit for one in found for unit in one.units]
+    units = [dict(unit) for one in found for unit in one.units]
     assert {0, 1, 2} <= {int(unit[counts.rank]) for unit in units}
     assert {0, 1} <= {int(unit[counts.k_n]) for unit in units}
-    assert {0, 1} <= {int(one.added[counts.added]) for one in found}
+    assert {int(dict(one.added)[counts.added]) for one in found} == {0, 1, 2}
 
 
 def test_a_trained_network_is_stationary():
