@@ -18,15 +18,17 @@ from theory.certified_minima.single_units import Instance
 from theory.landscape import spurious_minima as theorem
 
 STEPS = 4000
+AXES_STEP = 1.0  # in log w, where the curvatures of a logistic unit stay below 1
 NEARBY = 0.1  # deviation of a start from the predicted point
 SPREAD = 0.1  # relative, of the far input around the user's
-EXAMPLES, INPUTS = 8, 5  # all problems are padded to these shapes, so that one program serves them
+EXAMPLES, INPUTS = 12, 5  # all problems are padded to these shapes, so that one program serves them
 
-# What the unit computes and how it is judged; the last is the cross-entropy of a logistic unit.
-LINEAR, TANH, LOGISTIC, CROSS_ENTROPY = range(4)
+# What the unit computes and how it is judged. The last two: the cross-entropy of a logistic unit, and a
+# logistic unit whose positive weights are trained through their logarithms.
+LINEAR, TANH, LOGISTIC, CROSS_ENTROPY, LOGARITHMIC = range(5)
 
 _UNIT = float(np.finfo(np.float64).eps) / 2
-_OPERATIONS = 200  # roundings on the way to a loss of at most eight examples
+_OPERATIONS = 200  # roundings on the way to a loss of at most twelve examples
 
 
 class Examples(NamedTuple):
@@ -151,12 +153,37 @@ def _logistic_residual(
     data: Examples, base: int, count: int, which: int, shift: float, radius: Rational, precision: int
 ) -> float:
     found = single_units.logistic_minimum(base, count, which, radius, precision)
-    place = float(np.exp(found.point[0])) / base**which
+    place = float(np.exp(found.point[0]))
     curvature = float(found.curvature.mid()) / place**2  # in w, where the slope vanishes
     start = np.array([place * (1 + NEARBY * shift)])
     ended = descend(data, LOGISTIC, start, 1 / (4 * curvature))
     certified = float(found.value.mid())
     return (ended.loss - certified) / _budget(ended, curvature, certified)
+
+
+def axes_residual(
+    seed: int,
+    *,
+    base: int,
+    examples: int,
+    inputs: int,
+    radius: str,
+    precision: int,
+    realizable: bool = False,
+) -> float:
+    """After descent from random weights: the loss less that of the nearest certified minimum, in budgets.
+
+    The weights are positive, and log-uniform from K^-(n + 1/2) to K^-1/2. ``realizable`` puts the outputs of
+    the unit whose weights are all 1 / K in place of equal targets.
+    """
+    found = single_units.axes_minima(base, examples, inputs, Rational(radius), precision)
+    rows = np.array([one.inputs for one in single_units.axes(base, examples, inputs)], dtype=float)
+    outputs = 1 / (1 + np.exp(-(rows.sum(axis=1) / base if realizable else np.ones(len(rows)))))
+    start = -np.log(base) * np.random.default_rng(seed).uniform(0.5, examples + 0.5, size=inputs)
+    ended = descend(Examples(rows, outputs, np.ones(len(rows))), LOGARITHMIC, start, AXES_STEP)
+    nearest = min(found, key=lambda one: np.abs(np.array(one.point) - ended.weights).max())
+    certified = float(nearest.value.mid())
+    return (ended.loss - certified) / _budget(ended, float(nearest.curvature.lower()), certified)
 
 
 def _budget(ended: Ended, curvature: float, size: float) -> float:
@@ -171,7 +198,7 @@ def _program() -> Any:
         inputs: Array, targets: Array, counts: Array, start: Array, kind: Array, step: Array
     ) -> tuple[Array, Array, Array]:
         def loss(weights: Array) -> Array:
-            z = inputs @ weights
+            z = inputs @ jnp.where(kind == LOGARITHMIC, jnp.exp(weights), weights)
             outputs = jnp.stack([z, jnp.tanh(z), jax.nn.sigmoid(z)])[jnp.minimum(kind, LOGISTIC)]
             entropy = jax.nn.softplus(-targets * z)
             return counts @ jnp.where(kind == CROSS_ENTROPY, entropy, (outputs - targets) ** 2)

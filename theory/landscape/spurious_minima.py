@@ -43,8 +43,9 @@ from theory.proving.nonnegativity import Nonnegativity
 from theory.statement import Domain, Hypothesis, Source, Statement
 
 DEFAULT_UNITS, DEFAULT_FAR, DEFAULT_BASE, DEFAULT_EXAMPLES = 6, Rational(4), 8, 3
+DEFAULT_INPUTS = 2
 DEFAULT_PATTERNS = "three_inputs"
-BASES, EXAMPLES = (8, 64), (2, 4)
+BASES, EXAMPLES, INPUTS = (8, 64), (2, 4), (1, 3)
 FARTHEST = 20  # further out descent takes long: the curvatures differ too much
 SMALLEST_CURVATURE = Rational(17, 2)  # of the tanh unit at its minimum on twelve instances, from below
 
@@ -72,6 +73,7 @@ m = symbols("m", positive=True)
 k = symbols("k", integer=True, positive=True)
 slope, offset, h, g, tau, z, t = symbols("w b h g tau z t", real=True)
 E = symbols("E")
+G_star, lambda_G = symbols("G_* lambda_G", real=True)
 E_star, lambda_E, F_star, lambda_F = symbols("E_* lambda_E F_* lambda_F", real=True)
 theta = symbols("theta", positive=True)
 phi = symbols("phi", real=True)
@@ -97,7 +99,10 @@ PARAMETERS = (
     Parameter("far", "M, the fourth input of the linear unit", DEFAULT_FAR, _far),
     Parameter("patterns", "the six instances of the tanh unit", DEFAULT_PATTERNS, one_of(*single_units.SIX)),
     Parameter("base", "K, ratio of the inputs of the logistic unit", DEFAULT_BASE, whole_number(*BASES)),
-    Parameter("examples", "n, inputs of the logistic unit", DEFAULT_EXAMPLES, whole_number(*EXAMPLES)),
+    Parameter(
+        "examples", "n, examples a weight of the logistic unit", DEFAULT_EXAMPLES, whole_number(*EXAMPLES)
+    ),
+    Parameter("inputs", "d, inputs of the logistic unit", DEFAULT_INPUTS, whole_number(*INPUTS)),
 )
 
 
@@ -114,6 +119,7 @@ def statement(
     patterns: str = DEFAULT_PATTERNS,
     base: int = DEFAULT_BASE,
     examples: int = DEFAULT_EXAMPLES,
+    inputs: int = DEFAULT_INPUTS,
 ) -> Statement:
     """The four counterexamples, for the given numbers of units, inputs and examples.
 
@@ -126,8 +132,9 @@ def statement(
             r"Squared error fails in four small cases. A linear unit misclassifies $x = 1$ at its only "
             r"minimum on the separable data $(0, -), (0, -), (1, +), (M, +)$. A tanh unit on six "
             r"instances has a strict local minimum at $w = 0$ that is not global. A logistic unit on $n$ "
-            r"examples has $n$ local minima. A network of $k$ ReLU units with an orthonormal teacher of $k$ "
-            r"units has a strict local minimum with a positive loss, certified in all $k^2$ weights."
+            r"examples has $n$ local minima, with $d$ inputs on $n d$ examples it has $n^d$. A network of "
+            r"$k$ ReLU units with an orthonormal teacher of $k$ units has a strict local minimum with a "
+            r"positive loss, certified in all $k^2$ weights."
         ),
         hypotheses=(
             Hypothesis("the far input is $M = 3 + m$", holds=lambda values: bool(values[m] > 0)),
@@ -151,6 +158,7 @@ def derivation(
     patterns: str = DEFAULT_PATTERNS,
     base: int = DEFAULT_BASE,
     examples: int = DEFAULT_EXAMPLES,
+    inputs: int = DEFAULT_INPUTS,
 ) -> Derivation:
     """Normal equations; expansions at w = 0; signs of slopes; Krawczyk's test in balls."""
     rows = (
@@ -158,10 +166,11 @@ def derivation(
         *_tanh_rows(patterns),
         *_twelve_rows(radius, precision),
         *_logistic_rows(base, examples),
+        *_axes_rows(base, examples, inputs, radius, precision),
         *_kernel_rows(),
         *_teacher_rows(units, radius, precision),
     )
-    whole = statement(units, radius, precision, far, patterns, base, examples)
+    whole = statement(units, radius, precision, far, patterns, base, examples, inputs)
     return Derivation(whole, rows, _limiting_case())
 
 
@@ -313,6 +322,32 @@ def _logistic_rows(base: int, examples: int) -> tuple[Row, ...]:
             ),
         ]
     return tuple(rows)
+
+
+def _axes_rows(base: int, examples: int, inputs: int, radius: Rational, precision: int) -> tuple[Row, ...]:
+    letters = symbols(f"w_1:{inputs + 1}", positive=True)
+    one_by_one = sum((single_units.logistic_loss(base, examples, one) for one in letters), Integer(0))
+    method = AtCertifiedMinimum(
+        partial(single_units.weakest_axes_minimum, base, examples, inputs, radius, precision),
+        G_star,
+        lambda_G,
+    )
+    return (
+        Row(
+            Eq(single_units.axes_loss(base, examples, letters), one_by_one, evaluate=False),
+            f"with {inputs} inputs and the {examples * inputs} examples $K^t e_j$ on the axes, the losses of "
+            "the weights add up",
+            Identity(),
+        ),
+        Row(
+            Gt(lambda_G, 0),
+            rf"so minima combine: at ${examples}^{inputs} = {examples**inputs}$ different points, each "
+            r"certified in all $u_j = \log w_j$, there is a strict local minimum; $\lambda_G$ is the "
+            "smallest eigenvalue of the Hessian at the weakest of them",
+            method,
+        ),
+        Row(Gt(G_star, 0), "the loss there", method),
+    )
 
 
 def _near(place: Rational) -> Domain:

@@ -38,6 +38,7 @@ def claims(
     patterns: str = theorem.DEFAULT_PATTERNS,
     base: int = theorem.DEFAULT_BASE,
     examples: int = theorem.DEFAULT_EXAMPLES,
+    inputs: int = theorem.DEFAULT_INPUTS,
 ) -> tuple[Claim, ...]:
     """Claims and controls. Raises NotCertified where radius or precision allow no certificate."""
     certificate = {"radius": str(radius), "precision": precision}
@@ -45,6 +46,7 @@ def claims(
         *_linear(profile, float(far)),
         *_six(profile, patterns),
         *_certified_units(profile, base, examples, certificate),
+        *_axes(profile, {"base": base, "examples": examples, "inputs": inputs, **certificate}),
         *_relu(profile, {"units": units, **certificate}),
     )
 
@@ -171,6 +173,27 @@ def _certified_units(
             profile,
             "realizable targets",
             "targets that the unit can produce leave a single critical point, with loss 0",
+            realizable=True,
+        ),
+    )
+
+
+def _axes(profile: Profile, setting: dict[str, Any]) -> tuple[Claim, ...]:
+    ends = _exact(
+        profile,
+        "logistic unit, several inputs",
+        r"trained from random weights it ends at the loss of one of the $n^d$ certified minima: "
+        f"{_UNITS_OF_BUDGET}",
+        unit.axes_residual,
+        Point(setting, 0.0, margin=1.0),
+    )
+    return (
+        ends,
+        _control(
+            ends,
+            profile,
+            "realizable targets, several inputs",
+            "with targets that the unit can produce every start ends at the loss 0, at none of these minima",
             realizable=True,
         ),
     )

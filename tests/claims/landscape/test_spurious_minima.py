@@ -18,7 +18,8 @@ CERTIFICATE = {"radius": "1e-13", "precision": 120}
 
 
 @pytest.mark.parametrize(
-    "parameters", [{}, {"units": 8, "patterns": "four_inputs", "base": 16, "examples": 4, "far": "7"}]
+    "parameters",
+    [{}, {"units": 8, "patterns": "four_inputs", "base": 16, "examples": 4, "far": "7", "inputs": 1}],
 )
 def test_derived(parameters):
     found = theorem.derivation(**resolve(theorem.PARAMETERS, parameters))
@@ -27,7 +28,8 @@ def test_derived(parameters):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{}, {"units": 7, "patterns": "four_inputs", "base": 32, "examples": 2, "far": "12"}]
+    "parameters",
+    [{}, {"units": 7, "patterns": "four_inputs", "base": 32, "examples": 2, "far": "12", "inputs": 3}],
 )
 def test_judged_as_expected(parameters):
     verify("landscape.spurious_minima", seed=5, **parameters).raise_if_unexpected()
@@ -72,6 +74,31 @@ def test_small_random_weights_of_the_tanh_unit_end_at_zero():
     assert all(np.abs(end.weights).max() < 1e-10 and abs(end.loss - 6) < 1e-12 for end in ends)
 
 
+def test_several_inputs_have_the_minima_that_a_grid_finds():
+    """On a grid of log w in NumPy, points below their eight neighbors: 9, each near a certified one."""
+
+    def one(u):
+        inputs = 8.0 ** np.arange(1, 4)
+        outputs = 1 / (1 + np.exp(-np.exp(u)[:, None] * inputs))
+        return ((outputs - 1 / (1 + np.exp(-1))) ** 2).sum(axis=1)
+
+    u = np.arange(-4 * np.log(8), 0.0, 0.05)
+    losses = one(u)[:, None] + one(u)
+    inner = losses[1:-1, 1:-1]
+    steps = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
+    around = [losses[i : i + len(u) - 2, j : j + len(u) - 2] for i, j in steps]
+    grid = u[1:-1][np.argwhere(np.all([inner < other for other in around], axis=0))]
+    found = np.array([each.point for each in theorem.single_units.axes_minima(8, 3, 2)])
+    distances = np.abs(grid[:, None] - found).max(axis=2)
+    assert distances.shape == (9, 9)
+    assert (distances.min(axis=0) < 0.05).all()
+
+
+def test_a_ratio_too_small_leaves_a_single_minimum():
+    with pytest.raises(theorem.single_units.NotCertified):
+        theorem.single_units.axes_minima(2, 3, 2)
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
@@ -80,6 +107,7 @@ def test_small_random_weights_of_the_tanh_unit_end_at_zero():
         ({"far": "3"}, "above 3"),
         ({"radius": "0"}, "above 0"),
         ({"precision": "20"}, "64"),
+        ({"inputs": "4"}, "3"),
         ({"base": "4"}, "from 8"),
         ({"patterns": "five"}, "three_inputs"),
     ],
