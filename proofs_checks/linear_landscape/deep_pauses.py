@@ -7,7 +7,7 @@ which order they learn depends on the start; that every pause is at a critical v
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -20,8 +20,8 @@ from sympy import Expr
 from numerics.linear_networks import loss
 from numerics.training import GradientDescent, train
 from proofs_checks.linear_landscape import trained
-from proofs_checks.linear_landscape.formulas import all_sets, critical_value, loss_at
-from proofs_checks.linear_landscape.quantization import distance_bound
+from proofs_checks.linear_landscape.formulas import critical_value, loss_at
+from proofs_checks.linear_landscape.quantization import distance_bound, learned
 
 SLOWNESS = {"coarse": 30.0, "fine": 300.0}  # scale^-(H - 2), how long the first mode takes
 LEARNED = 3  # modes that the run has the time for
@@ -30,12 +30,30 @@ RELATIVE_STEP = 0.5  # of 1 / (H s^(2 - 2 / H)), the inverse curvature at a bala
 RECORDED_EVERY = 10
 
 
+class _Pause(NamedTuple):
+    """A loss, the index set of the product, and how far from its value the gradient lets the loss be."""
+
+    loss: float
+    chosen: tuple[int, ...]
+    budget: float
+
+
 class _Course(NamedTuple):
     """Singular values that can be learned, tr Sigma_YY, and the pauses of training."""
 
     levels: list[float]
     total: float
-    pauses: list[trained.Pause]
+    pauses: list[_Pause]
+
+    def distance(
+        self, pause: _Pause, without_largest: bool = False, value: tuple[int, Expr] | None = None
+    ) -> float:
+        """Of the loss there from the critical value of its index set."""
+        covered = value is not None and max(pause.chosen, default=0) < value[0]
+        form = value[1] if value and covered else critical_value(len(self.levels))
+        chosen = [k for k in pause.chosen if not (without_largest and k == 0)]
+        squares = [level**2 for level in self.levels]
+        return float(abs(loss_at(form, self.total, squares, chosen) - pause.loss))
 
 
 def value_error(
@@ -44,40 +62,29 @@ def value_error(
     data: str,
     widths: Sequence[int],
     without_largest: bool = False,
-    value: Expr | None = None,
+    value: tuple[int, Expr] | None = None,
 ) -> float:
-    """The largest distance of a pause from the nearest critical value, in units of its budget.
+    """The largest distance of a pause from the critical value of its index set, in units of its budget.
 
-    Of the pauses whose budget is less than a quarter of the least gap between critical values.
-    ``without_largest`` takes index sets without the first eigenvalue only; ``value`` is a form of 2 L in the
-    letters of the theorem, by default its own. Raises ArithmeticError where no pause is that close.
+    Of the pauses whose budget is less than a quarter of the least eigenvalue, which decides their index set.
+    ``without_largest`` leaves the first eigenvalue out of every set; ``value`` is a form of 2 L in the first
+    so many eigenvalues, used for sets of these, by default the theorem's own. Raises ArithmeticError where no
+    pause is that close.
     """
     course = _course(seed, data, tuple(widths), "fine")
-    values = _values(course, widths, without_largest, value)
-    gap = np.diff(np.sort(_values(course, widths, False, None))).min()
-    near = [pause for pause in course.pauses if pause.budget < gap / 4]
+    near = [pause for pause in course.pauses if pause.budget < course.levels[-1] ** 2 / 8]
     if not near:
-        raise ArithmeticError("no pause is near enough to a critical point to name its value")
-    return max(float(np.abs(values - pause.loss).min() / pause.budget) for pause in near)
+        raise ArithmeticError("no pause is near enough to a critical point to name its index set")
+    return max(course.distance(pause, without_largest, value) / pause.budget for pause in near)
 
 
 def sharper(seed: int, *, data: str, widths: Sequence[int]) -> float:
-    """1.0 if the pauses between the first and the last are nearer to critical values from smaller weights."""
+    """1.0 if all pauses but the last, which may be the end of the run, are nearer from smaller weights."""
     errors = []
     for scale in SLOWNESS:
         course = _course(seed, data, tuple(widths), scale)
-        values = _values(course, widths, False, None)
-        errors.append(max(np.abs(values - pause.loss).min() for pause in course.pauses[1:-1]))
+        errors.append(max(course.distance(pause) for pause in course.pauses[:-1]))
     return float(errors[1] < errors[0])
-
-
-def _values(course: _Course, widths: Sequence[int], without_largest: bool, value: Expr | None) -> np.ndarray:
-    rank = len(course.levels)
-    form = critical_value(rank) if value is None else value
-    squares = [level**2 for level in course.levels]
-    sets = all_sets(rank, min(*widths[1:-1], rank))
-    kept = [chosen for chosen in sets if not (without_largest and 0 in chosen)]
-    return np.array([float(loss_at(form, course.total, squares, chosen)) for chosen in kept])
 
 
 @lru_cache(maxsize=32)
@@ -99,13 +106,12 @@ def _course(seed: int, data: str, widths: tuple[int, ...], scale: str) -> _Cours
     losses, norms, layers = _descent(steps)(tuple(start), problem, step)
     norms.block_until_ready()
     cross, shown = targets.T @ inputs, [np.asarray(layer) for layer in layers]
-    pauses = [
-        trained.Pause(
-            float(losses[k]), float(norms[k]), distance_bound(cross, [one[k] for one in shown], targets)
-        )
-        for k in trained.pauses(np.asarray(norms))
-    ]
-    return _Course(levels, total, pauses)
+    found = []
+    for k in trained.pauses(np.asarray(norms)):
+        here = [one[k] for one in shown]
+        chosen = learned(cross, reduce(lambda before, layer: layer @ before, here), len(levels))
+        found.append(_Pause(float(losses[k]), chosen, distance_bound(cross, here, targets)))
+    return _Course(levels, total, found)
 
 
 @lru_cache

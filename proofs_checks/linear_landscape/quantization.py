@@ -1,4 +1,4 @@
-"""How far from a critical value the loss of a linear network can be, from the gradient there and rounding."""
+"""Near which critical value the loss of a linear network is, and how far from it the gradient lets it be."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ def distance_bound(cross: Matrix, layers: Sequence[Matrix], targets: Matrix) -> 
     diagonal = np.sum(2 * defects[present] / values[present]) + np.sum(np.sqrt(defects[~present]))
     rounding = 4 * sum(targets.shape) * _UNIT * float(np.sum(targets**2))
     return float(diagonal / 2 + abs(np.sum(in_last * last)) + rounding)
+
+
+def learned(cross: Matrix, product: Matrix, rank: int) -> tuple[int, ...]:
+    """The index set S of the nearest critical class: of which singular directions more than half is there.
+
+    Among the first ``rank`` of ``cross`` = Sigma_YX = U diag(s) V^T, those k with u_k^T W v_k > s_k / 2.
+    """
+    left, values, right = np.linalg.svd(cross, full_matrices=False)
+    shares = np.einsum("ok,oi,ki->k", left, product, right)
+    return tuple(int(k) for k in np.flatnonzero(shares[:rank] > values[:rank] / 2))
 
 
 def _product(layers: Sequence[Matrix]) -> Matrix:

@@ -59,8 +59,8 @@ def rows() -> tuple[Row, ...]:
     return (
         Row(
             PRODUCT,
-            "at a critical point of any depth the product is the regression, projected onto chosen "
-            "singular vectors, as linear_networks.critical_points derives; $w$ is $W$ in whitened coordinates",
+            "at a critical point of any depth the product is the regression, projected onto chosen singular "
+            "vectors, as linear_networks.critical_points derives; $w$ is $W$ in whitened coordinates",
             Citation(ACHOUR),
         ),
         Row(

@@ -29,8 +29,8 @@ DIGITS = (64, 5, 10)
 # The plateau of {1, 2} lasts no time: the second and third singular values are 0.287 and 0.285.
 DIGITS_RANKS = (0, 1, 3, 4, 5)
 MOST_SETS = 16  # of an exhaustive grid of index sets
-STARTS = {2: 24, 3: 12}  # of a search by depth, fewer of more layers
-FEWEST_STARTS = 6
+STARTS = {2: 24, 3: 20}  # of a search by depth, fewer of more layers
+FEWEST_STARTS = 10
 ALL_CLASSES = {2: 3, 3: 2}  # widths up to which all classes are searched, by depth
 
 _BUDGET = Identity()
@@ -126,8 +126,8 @@ def _searched(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     rank, starts = min(cut[0], cut[-1]), STARTS.get(depth, FEWEST_STARTS)
     limits = Claim(
         "limits of a search",
-        "critical points found by Levenberg and Marquardt's method from random weights have critical values, "
-        "to within what their gradient grants: share of exceptions",
+        "critical points found by Levenberg and Marquardt's method from random weights have the loss of the "
+        "index set of their product, to within what their gradient grants: share of exceptions",
         _BUDGET,
         on_host(search.off_values),
         (Point({"widths": cut, "starts": starts}, 0.0),),
@@ -158,7 +158,7 @@ def _searched_controls(profile: Profile, limits: Claim, found: Claim) -> tuple[C
         controls.append(
             _control(
                 "limits at nested index sets only",
-                "all limits of the search have the losses of $\\{\\}, \\{1\\}, \\{1, 2\\}, ...$: share of "
+                "limits of the search with $r$ eigenvectors have the loss of $\\{1, ..., r\\}$: share of "
                 "exceptions",
                 search.off_values,
                 replace(searched, parameters={**searched.parameters, "nested": True}),
@@ -188,12 +188,10 @@ def _deep(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
         {"data": "random", "widths": list(widths)},
         {"data": "diabetes", "widths": [trained.INPUTS_OF_DIABETES, *narrow, DIABETES_OUTPUTS]},
     )
-    rank = max(min(inputs, outputs, trained.MODES), DIABETES_OUTPUTS)
-    most = max(min(*hidden, rank), min(narrow))
     pauses = Claim(
         "pauses of training",
-        "networks trained from small weights pause at critical values: the largest distance in units of what "
-        "the gradient there grants",
+        "networks trained from small weights pause at the losses of the index sets they have learned: the "
+        "largest distance in units of what the gradient there grants",
         _BUDGET,
         on_host(deep_pauses.value_error),
         tuple(Point(case, 0.0, margin=1.0) for case in cases),
@@ -201,7 +199,7 @@ def _deep(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     )
     largest = _control(
         "pauses without the largest eigenvalue",
-        "networks pause at the losses of index sets without 1",
+        "networks pause at the losses of the index sets they have learned, without 1",
         deep_pauses.value_error,
         Point({**cases[1], "without_largest": True}, 0.0, margin=1.0),
         profile.scale(2),
@@ -209,14 +207,19 @@ def _deep(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
     )
     sharper = Claim(
         "pauses sharpen",
-        "pauses between the first and the last are nearer to critical values from smaller weights",
+        "the pauses before the last are nearer to critical values from smaller weights",
         Ordering(),
         on_host(deep_pauses.sharper),
         (Point(cases[1], 0.95, resolution=0.4),),
         profile.scale(12),
     )
-    regimes = formulas.spectra(rank, most)
-    return (_mutable(pauses, "value", formulas.critical_value(rank), regimes), sharper, largest)
+    count = min(*hidden, inputs, outputs, deep_pauses.LEARNED)
+
+    def restate(other: Expr) -> Claim:
+        return replace(pauses, experiment=on_host(partial(deep_pauses.value_error, value=(count, other))))
+
+    form = ClosedForm("value", formulas.critical_value(count), formulas.nested_spectra(count), restate)
+    return (replace(pauses, closed_forms=(form,)), sharper, largest)
 
 
 def _constructed(profile: Profile, widths: Widths) -> tuple[Claim, ...]:

@@ -299,9 +299,10 @@ def test_deep_points_are_no_two_layer_points_with_a_longer_name():
 def test_limits_of_a_search_have_the_losses_of_index_sets():
     assert search.off_values(0, widths=(3, 2, 2), starts=8) == 0
     data, limits = search._limits(0, (3, 2, 2), 8)
-    values = [(data.total - sum(data.levels[list(chosen)] ** 2)) / 2 for chosen in ([], [0], [1], [0, 1])]
+    values = {sets: (data.total - sum(data.levels[list(sets)] ** 2)) / 2 for sets in ((), (0,), (1,), (0, 1))}
     for limit in limits:
-        assert min(abs(limit.loss - value) for value in values) < 1e-9
+        assert min(values, key=lambda sets: abs(limit.loss - values[sets])) == limit.chosen
+        assert abs(limit.loss - values[limit.chosen]) < 1e-9
 
 
 def test_pauses_of_deep_training_lie_within_their_budget_only():
