@@ -7,7 +7,7 @@ which order they learn depends on the start; that every pause is at a critical v
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -21,7 +21,6 @@ from numerics.linear_networks import loss
 from numerics.training import GradientDescent, train
 from proofs_checks.linear_landscape import trained
 from proofs_checks.linear_landscape.formulas import critical_value, loss_at
-from proofs_checks.linear_landscape.quantization import distance_bound, learned
 
 SLOWNESS = {"coarse": 30.0, "fine": 300.0}  # scale^-(H - 2), how long the first mode takes
 LEARNED = 3  # modes that the run has the time for
@@ -30,23 +29,15 @@ RELATIVE_STEP = 0.5  # of 1 / (H s^(2 - 2 / H)), the inverse curvature at a bala
 RECORDED_EVERY = 10
 
 
-class _Pause(NamedTuple):
-    """A loss, the index set of the product, and how far from its value the gradient lets the loss be."""
-
-    loss: float
-    chosen: tuple[int, ...]
-    budget: float
-
-
 class _Course(NamedTuple):
     """Singular values that can be learned, tr Sigma_YY, and the pauses of training."""
 
     levels: list[float]
     total: float
-    pauses: list[_Pause]
+    pauses: list[trained.Pause]
 
     def distance(
-        self, pause: _Pause, without_largest: bool = False, value: tuple[int, Expr] | None = None
+        self, pause: trained.Pause, without_largest: bool = False, value: tuple[int, Expr] | None = None
     ) -> float:
         """Of the loss there from the critical value of its index set."""
         covered = value is not None and max(pause.chosen, default=0) < value[0]
@@ -91,7 +82,6 @@ def sharper(seed: int, *, data: str, widths: Sequence[int]) -> float:
 def _course(seed: int, data: str, widths: tuple[int, ...], scale: str) -> _Course:
     problem = trained.training_data(data, seed, widths)
     levels, total = trained.spectrum(problem)
-    inputs, targets = np.asarray(problem.inputs), np.asarray(problem.targets)
     depth = len(widths) - 1
     step = RELATIVE_STEP / (depth * levels[0] ** (2 - 2 / depth))
     last = levels[min(len(levels), *widths, LEARNED) - 1]
@@ -105,12 +95,11 @@ def _course(seed: int, data: str, widths: tuple[int, ...], scale: str) -> _Cours
     steps = RECORDED_EVERY * int(np.ceil(time / step / RECORDED_EVERY))
     losses, norms, layers = _descent(steps)(tuple(start), problem, step)
     norms.block_until_ready()
-    cross, shown = targets.T @ inputs, [np.asarray(layer) for layer in layers]
-    found = []
-    for k in trained.pauses(np.asarray(norms)):
-        here = [one[k] for one in shown]
-        chosen = learned(cross, reduce(lambda before, layer: layer @ before, here), len(levels))
-        found.append(_Pause(float(losses[k]), chosen, distance_bound(cross, here, targets)))
+    shown = [np.asarray(layer) for layer in layers]
+    found = [
+        trained.Pause.of(problem, float(losses[k]), [one[k] for one in shown])
+        for k in trained.pauses(np.asarray(norms))
+    ]
     return _Course(levels, total, found)
 
 

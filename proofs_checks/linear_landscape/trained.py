@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import jax
@@ -23,7 +23,7 @@ from numerics.networks import Network, apply, identity, initialize
 from numerics.reduced_rank import compress, explained_spectrum
 from numerics.training import GradientDescent, train
 from proofs_checks.linear_landscape.formulas import critical_value, loss_at, minimum
-from proofs_checks.linear_landscape.quantization import distance_bound
+from proofs_checks.linear_landscape.quantization import distance_bound, learned
 
 # Of the weights; smaller ones would need longer runs. The singular values of digits are so close to each
 # other that only tiny weights tell them apart: doubles keep their relative precision down to 1e-308.
@@ -44,14 +44,22 @@ Matrix = Float[np.ndarray, "rows columns"]
 
 @dataclass(frozen=True)
 class Pause:
-    """A local minimum of the gradient norm along a trajectory, and how far from a critical value it may be.
+    """A local minimum of the gradient norm along a trajectory: its loss and the index set learned there.
 
     ``budget`` bounds the distance of the loss from the nearest critical value, from the gradient there.
     """
 
     loss: float
-    gradient_norm: float
+    chosen: tuple[int, ...]
     budget: float
+
+    @classmethod
+    def of(cls, problem: Data, loss: float, layers: Sequence[Matrix]) -> Pause:
+        """That of a network (W_1, ..., W_H) with this loss."""
+        targets = np.asarray(problem.targets)
+        cross, (levels, _) = targets.T @ np.asarray(problem.inputs), spectrum(problem)
+        chosen = learned(cross, reduce(lambda before, layer: layer @ before, layers), len(levels))
+        return cls(loss, chosen, distance_bound(cross, layers, targets))
 
 
 def plateau_errors(
@@ -64,7 +72,7 @@ def plateau_errors(
     shift: int = 0,
     value: Expr | None = None,
 ) -> tuple[float, ...]:
-    """|loss - predicted critical value| of the nearest pause, for each rank, in units of what theory grants.
+    """|loss - predicted critical value| at a pause of each rank, in units of what theory grants.
 
     The predicted values are those of S = {}, {1}, {1, 2}, ...; granted is the budget of the pause, and
     never more than a quarter of the distance to the next critical value, so that a pause cannot be
@@ -79,9 +87,10 @@ def plateau_errors(
     if ranks is None and len(found) != len(values):
         return (float(len(found) - len(values)) * 1e6,) * len(wanted)
     quarter = np.abs(np.diff(nested_values(problem, widths[1], 0))).min() / 4
+    pairs = [(values[r], [pause for pause in found if pause.chosen == tuple(range(r))]) for r in wanted]
     return tuple(
-        min(float(abs(pause.loss - values[r]) / min(pause.budget, quarter)) for pause in found)
-        for r in wanted
+        min((float(abs(pause.loss - value) / min(pause.budget, quarter)) for pause in there), default=1e6)
+        for value, there in pairs
     )
 
 
@@ -189,16 +198,13 @@ def trained_pauses(problem: Data, hidden: int, scale: float, seed: int, smallest
     """
     widths = (problem.inputs.shape[1], hidden, problem.targets.shape[1])
     step_size, steps = _schedule(problem, hidden, smallest)
-    targets = np.asarray(problem.targets)
-    cross = targets.T @ np.asarray(problem.inputs)
     key = jax.random.fold_in(jax.random.key(0), seed)
     # A failed computation raises here; JAX 0.10 aborts the process when NumPy asks for its buffer.
     losses, norms, weights = _trajectory(widths, steps)(problem, key, scale, step_size)
     norms.block_until_ready()
     layers = [np.asarray(layer.weight) for layer in weights]
     return [
-        Pause(float(losses[k]), float(norms[k]), distance_bound(cross, [one[k] for one in layers], targets))
-        for k in pauses(np.asarray(norms))
+        Pause.of(problem, float(losses[k]), [one[k] for one in layers]) for k in pauses(np.asarray(norms))
     ]
 
 

@@ -231,9 +231,8 @@ def _inertia_rows(widths: tuple[int, ...]) -> tuple[Row, ...]:
 def _width_rows(widths: tuple[int, ...]) -> tuple[Row, ...]:
     size = sizes(widths)
     values = ((w.n, size.outputs), (w.m, size.inputs), (w.p, size.hidden), (second_order.rho, size.rank))
-    # With n = rho the matrix z has no rows, with m = rho the matrix v has no columns.
-    empty = [second_order.rank_z] * (size.outputs == size.rank)
-    empty += [second_order.rank_v] * (size.inputs == size.rank)
+    # With n = rho the matrix z has no rows, with m = rho the matrix v has no columns: one of them is enough.
+    empty = [second_order.rank_z] * (size.outputs == size.rank) or [second_order.rank_v]
     return (
         *(Row(equation(name, number), "the given widths, full rank", Given()) for name, number in values),
         *(Row(equation(rank, 0), "the rank of a matrix without rows or columns", Given()) for rank in empty),
