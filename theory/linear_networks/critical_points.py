@@ -9,6 +9,7 @@ from typing import Any
 from sympy import And, Ge, Gt, Integer, Le, MatrixSymbol, Rational, Symbol, Trace, diag, eye, symbols
 
 from theory.derivation import Derivation, Row
+from theory.errors import InputError
 from theory.linear_landscape import deep_critical, deep_form, first_order, formulas, minimum, second_order
 from theory.linear_landscape import letters as w
 from theory.linear_landscape.formulas import Sizes
@@ -18,18 +19,23 @@ from theory.proving.consequence import Consequence
 from theory.proving.definition import Definition, Given
 from theory.statement import Domain, Hypothesis, Source, Statement
 
-LARGEST_WIDTH = 16  # Hessians with a row for every weight are formed when the theorem is measured
+LARGEST_WIDTH = 128
+LARGEST_RANK = 16  # eigenvalues that the conclusion names: checking it takes seconds, of 32 minutes
 DEEPEST = 6  # layers; the derivation is one for all depths, the search has all their weights
 DEFAULT_WIDTHS = (5, 3, 4)
 
-PARAMETERS = (
-    Parameter(
-        "widths",
-        "inputs, hidden units of every layer, outputs",
-        DEFAULT_WIDTHS,
-        layer_widths(LARGEST_WIDTH, DEEPEST),
-    ),
-)
+
+def _widths(value: object) -> tuple[int, ...]:
+    found: tuple[int, ...] = layer_widths(LARGEST_WIDTH, DEEPEST)(value)
+    if min(found[0], found[-1]) > LARGEST_RANK:
+        raise InputError(
+            f"{found[0]} inputs and {found[-1]} outputs: one of them may be at most {LARGEST_RANK}, "
+            "the number of eigenvalues that the conclusion names"
+        )
+    return found
+
+
+PARAMETERS = (Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, _widths),)
 
 BALDI_HORNIK = Source(
     "P. Baldi and K. Hornik",

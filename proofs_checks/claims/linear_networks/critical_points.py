@@ -28,6 +28,7 @@ DIABETES_OUTPUTS = 5
 DIGITS = (64, 5, 10)
 # The plateau of {1, 2} lasts no time: the second and third singular values are 0.287 and 0.285.
 DIGITS_RANKS = (0, 1, 3, 4, 5)
+LARGEST_DENSE = 16  # widths of Hessians with p (n + m) squared entries
 MOST_SETS = 16  # of an exhaustive grid of index sets
 STARTS = {2: 24, 3: 20}  # of a search by depth, fewer of more layers
 FEWEST_STARTS = 10
@@ -44,7 +45,13 @@ def claims(profile: Profile, widths: Widths = DEFAULT_WIDTHS) -> tuple[Claim, ..
     shared = (*_exact(profile, widths), *_searched(profile, widths))
     if len(widths) > 3:
         return (*shared, *_deep(profile, widths))
-    return (*shared, *_constructed(profile, widths), *_trained(profile, widths), *_controls(profile, widths))
+    dense = tuple(min(width, LARGEST_DENSE) for width in widths)
+    return (
+        *shared,
+        *_constructed(profile, dense),
+        *_trained(profile, widths),
+        *_controls(profile, dense, widths),
+    )
 
 
 def _exact(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
@@ -344,7 +351,7 @@ def _training(widths: Widths) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+def _controls(profile: Profile, widths: Widths, trained_widths: Widths) -> tuple[Claim, ...]:
     """One broken assumption each; those that need a second eigenvalue exist only where there is one."""
     first = {"widths": list(widths), "chosen": [0]}
     perturbed = _gradient_control(
@@ -369,7 +376,7 @@ def _controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
             {**first, "angle": pi / 4},
             "A projects onto a mean of two eigenvectors, which Sigma does not leave invariant",
         ),
-        *_value_controls(profile, widths),
+        *_value_controls(profile, widths, trained_widths),
     )
 
 
@@ -379,9 +386,9 @@ def _gradient_control(profile: Profile, name: str, fault: dict[str, Any], reason
     return _control(name, claim, constructed.slope_residual, point, profile.scale(4), reason)
 
 
-def _value_controls(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
-    random, *_ = _training(widths)
-    count = min(widths[1], min(widths[0], widths[2]), trained.MODES) + 1
+def _value_controls(profile: Profile, widths: Widths, trained_widths: Widths) -> tuple[Claim, ...]:
+    random, *_ = _training(trained_widths)
+    count = min(*trained_widths, trained.MODES) + 1
     return (
         _control(
             "a wrong index set",

@@ -312,7 +312,9 @@ def test_pauses_of_deep_training_lie_within_their_budget_only():
         assert deep_pauses.value_error(0, **case, without_largest=True) > 10
 
 
-@pytest.mark.parametrize("given", ["5,3", "0,1,1", "5,3,400", "5;3;4", "five,3,4", "2,2,2,2,2,2,2,2"])
+@pytest.mark.parametrize(
+    "given", ["5,3", "0,1,1", "5,3,400", "5;3;4", "five,3,4", "2,2,2,2,2,2,2,2", "17,3,17"]
+)
 def test_bad_widths_are_refused(given):
     with pytest.raises(InputError):
         resolve(PARAMETERS, {"widths": given})
