@@ -13,13 +13,14 @@ from jax import Array, lax
 from sympy import Expr, Rational
 
 from proofs_checks.insertion import value_of
-from theory.certified_minima import single_units
+from theory.certified_minima import separating, single_units
 from theory.certified_minima.single_units import Instance
 from theory.landscape import spurious_minima as theorem
 
 STEPS = 4000
 AXES_STEP = 1.0  # in log w, where the curvatures of a logistic unit stay below 1
 NEARBY = 0.1  # deviation of a start from the predicted point
+MODERATE = 0.3  # largest weight of a start: from large ones a tanh unit may end at another minimum
 SPREAD = 0.1  # relative, of the far input around the user's
 EXAMPLES, INPUTS = 12, 5  # all problems are padded to these shapes, so that one program serves them
 
@@ -79,6 +80,30 @@ def brady_residual(seed: int, *, far: float, kind: int = LINEAR, form: Expr | No
 def brady_misses(seed: int, *, far: float, kind: int = LINEAR) -> float:
     """1 where the trained unit is wrong at the input 1, else 0."""
     return float(_brady(np.random.default_rng(seed), far, kind)[0].weights.sum() <= 0)
+
+
+def interior_residual(seed: int, *, radius: str, precision: int, target: float = 0.5) -> float:
+    """A tanh unit on five examples: the loss after descent, less the certified one, in units of its budget.
+
+    ``target`` is the modulus of all targets: 1/2 in the theory.
+    """
+    found = separating.minimum(Rational(radius), precision)
+    ended, certified = _interior(seed, target), float(found.value.mid())
+    return (ended.loss - certified) / _budget(ended, float(found.curvature.lower()), certified)
+
+
+def interior_misses(seed: int, *, target: float = 0.5) -> float:
+    """1 where this unit is wrong at the input 1, else 0."""
+    return float(_interior(seed, target).weights.sum() <= 0)
+
+
+def _interior(seed: int, target: float) -> Ended:
+    columns = zip(*separating.EXAMPLES, strict=True)
+    inputs, targets, counts = (np.array(column, dtype=float) for column in columns)
+    rows = np.stack([inputs, np.ones(len(inputs))], axis=1)
+    data = Examples(rows, target * np.sign(targets), counts)
+    start = MODERATE * np.random.default_rng(seed).uniform(-1, 1, size=2)
+    return descend(data, TANH, start, 1 / _curvatures(data)[-1])
 
 
 def _brady(random: np.random.Generator, far: float, kind: int) -> tuple[Ended, float]:

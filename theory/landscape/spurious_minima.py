@@ -27,7 +27,7 @@ from sympy import (
     tanh,
 )
 
-from theory.certified_minima import relu_teacher, single_units
+from theory.certified_minima import relu_teacher, separating, single_units
 from theory.certified_minima.minimum import PRECISION, RADIUS
 from theory.certified_minima.parameters import CERTIFICATE, whole_number
 from theory.certified_minima.row import AtCertifiedMinimum
@@ -121,7 +121,7 @@ def statement(
     examples: int = DEFAULT_EXAMPLES,
     inputs: int = DEFAULT_INPUTS,
 ) -> Statement:
-    """The four counterexamples, for the given numbers of units, inputs and examples.
+    """The five counterexamples, for the given numbers of units, inputs and examples.
 
     For single units squared losses are summed without 1/2; F is half the mean over Gaussian inputs.
     """
@@ -129,8 +129,9 @@ def statement(
         id="landscape.spurious_minima",
         title="Spurious local minima",
         summary=(
-            r"Squared error fails in four small cases. A linear unit misclassifies $x = 1$ at its only "
-            r"minimum on the separable data $(0, -), (0, -), (1, +), (M, +)$. A tanh unit on six "
+            r"Squared error fails in five small cases. A linear unit misclassifies $x = 1$ at its only "
+            r"minimum on the separable data $(0, -), (0, -), (1, +), (M, +)$. A tanh unit with targets "
+            r"$\pm 1/2$ on five separable examples does not separate at any global minimum. One on six "
             r"instances has a strict local minimum at $w = 0$ that is not global. A logistic unit on $n$ "
             r"examples has $n$ local minima, with $d$ inputs on $n d$ examples it has $n^d$. A network of "
             r"$k$ ReLU units with an orthonormal teacher of $k$ units has a strict local minimum with a "
@@ -163,6 +164,7 @@ def derivation(
     """Normal equations; expansions at w = 0; signs of slopes; Krawczyk's test in balls."""
     rows = (
         *_linear_rows(),
+        *separating.rows(radius, precision),
         *_tanh_rows(patterns),
         *_twelve_rows(radius, precision),
         *_logistic_rows(base, examples),

@@ -44,6 +44,7 @@ def claims(
     certificate = {"radius": str(radius), "precision": precision}
     return (
         *_linear(profile, float(far)),
+        *_interior(profile, certificate),
         *_six(profile, patterns),
         *_certified_units(profile, base, examples, certificate),
         *_axes(profile, {"base": base, "examples": examples, "inputs": inputs, **certificate}),
@@ -105,6 +106,31 @@ def _linear(profile: Profile, far: float) -> tuple[Claim, ...]:
             kind=unit.CROSS_ENTROPY,
         ),
         _control(errs, profile, "nearer input", r"with $M < 3$ least squares has no error", far=2.0),
+    )
+
+
+def _interior(profile: Profile, certificate: dict[str, Any]) -> tuple[Claim, ...]:
+    """Targets of modulus 1/2, which a tanh unit can exceed."""
+    ends = _exact(
+        profile,
+        "interior targets",
+        f"a tanh unit trained from moderate random weights ends at the certified loss: {_UNITS_OF_BUDGET}",
+        unit.interior_residual,
+        Point(certificate, 0.0, margin=1.0),
+    )
+    errs = _exact(
+        profile,
+        "interior targets err",
+        "that unit has the wrong sign at $x = 1$: 1 where it has",
+        unit.interior_misses,
+        Point({}, 1.0),
+    )
+    reason = "with targets of modulus 1 no weights are critical, and descent separates"
+    return (
+        ends,
+        errs,
+        _control(ends, profile, "asymptotic targets", reason, target=1.0),
+        _control(errs, profile, "asymptotic targets separate", reason, target=1.0),
     )
 
 

@@ -8,6 +8,8 @@ from sympy import Rational
 from proofs_checks import verify
 from proofs_checks.certified_minima import relu, unit
 from proofs_checks.precision import float64
+from theory.certified_minima import separating
+from theory.certified_minima.minimum import PRECISION, RADIUS
 from theory.errors import InputError
 from theory.landscape import spurious_minima as theorem
 from theory.parameters import resolve
@@ -72,6 +74,22 @@ def test_small_random_weights_of_the_tanh_unit_end_at_zero():
             for seed in range(5)
         ]
     assert all(np.abs(end.weights).max() < 1e-10 and abs(end.loss - 6) < 1e-12 for end in ends)
+
+
+def test_no_weights_that_separate_are_as_good_as_the_minimum_that_errs():
+    """On a grid of weights in NumPy, up to responses of 20, where tanh is 1 to rounding."""
+    w, b = np.meshgrid(np.linspace(-10, 10, 801), np.linspace(-20, 20, 1601))
+    x, t = np.array([0, 0, 1, 5, 5]), np.array([-1, -1, 1, 1, 1]) / 2
+    responses = w[..., None] * x + b[..., None]
+    loss = np.sum((np.tanh(responses) - t) ** 2, axis=-1)
+    separates = np.all(responses * t > 0, axis=-1)
+    best = np.unravel_index(np.argmin(loss), loss.shape)
+    assert responses[best][2] < 0
+    assert loss[separates].min() > 0.47
+    found = separating.minimum(RADIUS, PRECISION)
+    # The grid is 0.025 wide, and the Hessian of the loss is at most 2 X^T X with eigenvalues up to 108.
+    assert 0 <= loss[best] - float(found.value.mid()) < 108 * 2 * 0.0125**2 / 2
+    assert np.allclose(found.point, (w[best], b[best]), atol=0.025)
 
 
 def test_several_inputs_have_the_minima_that_a_grid_finds():
