@@ -8,7 +8,7 @@ from theory.derivation import Derivation, Row
 from theory.errors import InputError
 from theory.linear_flow.balance import Balance
 from theory.linear_flow.chain import Chain, decay, equation, eta
-from theory.parameters import Parameter, as_rational, positive_integers
+from theory.parameters import Parameter, as_rational, layer_widths
 from theory.proving.identity import Identity
 from theory.statement import Hypothesis, Source, Statement
 
@@ -34,12 +34,7 @@ DU_HU_LEE = Source(
 )
 
 
-def layer_widths(value: object) -> tuple[int, ...]:
-    """Read the widths of two layers or more, inputs first; raises InputError on others."""
-    found: tuple[int, ...] = positive_integers(maximum=LARGEST_WIDTH)(value)
-    if not 3 <= len(found) <= DEEPEST + 1:
-        raise InputError(f"{len(found)} widths are not allowed: give 3 to {DEEPEST + 1}, inputs first")
-    return found
+read_widths = layer_widths(LARGEST_WIDTH, DEEPEST)
 
 
 def step_size(value: object) -> Rational:
@@ -59,7 +54,7 @@ def weight_decay(value: object) -> Rational:
 
 
 PARAMETERS = (
-    Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, layer_widths),
+    Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, read_widths),
     Parameter("step_size", "of the descent that is measured", DEFAULT_STEP, step_size),
     Parameter("weight_decay", "lambda in what is measured", DEFAULT_DECAY, weight_decay),
 )

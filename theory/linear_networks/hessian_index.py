@@ -5,13 +5,12 @@ from __future__ import annotations
 from sympy import And, Integer, Le, Symbol
 
 from theory.derivation import Derivation
-from theory.errors import InputError
 from theory.linear_landscape import deep_blocks, deep_counts
 from theory.linear_landscape.deep_blocks import r
 from theory.linear_landscape.deep_counts import around, ties, width
 from theory.linear_landscape.deep_form import ACHOUR
 from theory.linear_landscape.second_order import inv
-from theory.parameters import Parameter, positive_integers
+from theory.parameters import Parameter, layer_widths
 from theory.statement import Hypothesis, Source, Statement
 
 DEEPEST = 4  # layers: the words of the second variation grow with the depth
@@ -26,16 +25,13 @@ BALDI_HORNIK = Source(
 )
 
 
-def layer_widths(value: object) -> tuple[int, ...]:
-    """Read the widths of two to DEEPEST layers, inputs first; raises InputError on others."""
-    found: tuple[int, ...] = positive_integers(maximum=LARGEST_WIDTH)(value)
-    if not 3 <= len(found) <= DEEPEST + 1:
-        raise InputError(f"{len(found)} widths are not allowed: give 3 to {DEEPEST + 1}, inputs first")
-    return found
-
-
 PARAMETERS = (
-    Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, layer_widths),
+    Parameter(
+        "widths",
+        "inputs, hidden units of every layer, outputs",
+        DEFAULT_WIDTHS,
+        layer_widths(LARGEST_WIDTH, DEEPEST),
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from theory.linear_flow.chain import Chain, equation
 from theory.linear_networks.conservation_laws import (
     ARORA_COHEN_HAZAN,
     DEFAULT_STEP,
-    layer_widths,
+    read_widths,
     step_size,
 )
 from theory.parameters import Parameter
@@ -20,7 +20,7 @@ from theory.statement import Hypothesis, Statement
 DEFAULT_WIDTHS = (4, 2, 5, 3)  # the product lacks rank, where fractional powers need care
 
 PARAMETERS = (
-    Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, layer_widths),
+    Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, read_widths),
     Parameter("step_size", "of the descent that is measured", DEFAULT_STEP, step_size),
 )
 

@@ -15,14 +15,14 @@ from theory.linear_flow.singular_values import (
     size,
     velocity,
 )
-from theory.linear_networks.conservation_laws import DEFAULT_STEP, layer_widths, step_size
+from theory.linear_networks.conservation_laws import DEFAULT_STEP, read_widths, step_size
 from theory.parameters import Parameter
 from theory.statement import Hypothesis, Source, Statement
 
 DEFAULT_WIDTHS = (5, 4, 5, 4)
 
 PARAMETERS = (
-    Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, layer_widths),
+    Parameter("widths", "inputs, hidden units of every layer, outputs", DEFAULT_WIDTHS, read_widths),
     Parameter("step_size", "of the descent that is measured", DEFAULT_STEP, step_size),
 )
 

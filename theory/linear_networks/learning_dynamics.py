@@ -5,10 +5,9 @@ from __future__ import annotations
 from sympy import And, Integer, Rational
 
 from theory.derivation import Derivation, Row
-from theory.errors import InputError
 from theory.linear_dynamics import modes as w
 from theory.linear_landscape.letters import equation
-from theory.parameters import Parameter, positive_integers
+from theory.parameters import Parameter, layer_widths
 from theory.proving import Identity
 from theory.statement import Hypothesis, Source, Statement
 
@@ -29,14 +28,11 @@ GIDEL = Source(
 )
 
 
-def _widths(value: object) -> tuple[int, ...]:
-    sizes = positive_integers(maximum=LARGEST_WIDTH)(value)
-    if not 3 <= len(sizes) <= MOST_LAYERS + 1:
-        raise InputError(f"{len(sizes)} widths: give from 3 to {MOST_LAYERS + 1}, for example 4,3,5,3")
-    return sizes
-
-
-PARAMETERS = (Parameter("widths", "inputs, hidden units, outputs", (4, 3, 5, 3), _widths),)
+PARAMETERS = (
+    Parameter(
+        "widths", "inputs, hidden units, outputs", (4, 3, 5, 3), layer_widths(LARGEST_WIDTH, MOST_LAYERS)
+    ),
+)
 
 
 def statement(widths: tuple[int, ...] = (4, 3, 5, 3)) -> Statement:

@@ -8,12 +8,11 @@ from typing import Any
 from sympy import And, Expr, Ge, Integer, Rational, Symbol, Trace, symbols
 
 from theory.derivation import Derivation, Row
-from theory.errors import InputError
 from theory.linear_landscape import letters as w
 from theory.linear_landscape.letters import equation
 from theory.linear_landscape.minimum import IZENMAN
 from theory.linear_minima import regression_rows as rows
-from theory.parameters import Parameter, positive_integers
+from theory.parameters import Parameter, layer_widths
 from theory.proving.consequence import Consequence
 from theory.proving.definition import Definition
 from theory.proving.identity import Identity
@@ -41,17 +40,14 @@ DISTANCE = Symbol("delta", nonnegative=True)
 L, L_MIN = symbols("L L_min")
 
 
-def layers(value: object) -> tuple[int, ...]:
-    """Read three widths or more; raises InputError on others."""
-    numbers: tuple[int, ...] = positive_integers(maximum=LARGEST_WIDTH)(value)
-    if not 3 <= len(numbers) <= LARGEST_DEPTH + 1:
-        raise InputError(
-            f"{len(numbers)} widths are not allowed: give 3 to {LARGEST_DEPTH + 1}, inputs first"
-        )
-    return numbers
-
-
-PARAMETERS = (Parameter("widths", "inputs, hidden units of each layer, outputs", DEFAULT_WIDTHS, layers),)
+PARAMETERS = (
+    Parameter(
+        "widths",
+        "inputs, hidden units of each layer, outputs",
+        DEFAULT_WIDTHS,
+        layer_widths(LARGEST_WIDTH, LARGEST_DEPTH),
+    ),
+)
 
 
 def rank(widths: tuple[int, ...]) -> int:
