@@ -5,7 +5,7 @@ from __future__ import annotations
 from sympy import And, Integer, Symbol
 
 from theory.derivation import Derivation, Row
-from theory.linear_landscape import deep_counts
+from theory.linear_landscape import deep_counts, descent_curves
 from theory.linear_landscape.deep_form import ACHOUR
 from theory.linear_networks import hessian_index
 from theory.linear_networks.hessian_index import DEFAULT_WIDTHS, PARAMETERS
@@ -38,14 +38,14 @@ def statement(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Statement:
 
 
 def derivation(widths: tuple[int, ...] = DEFAULT_WIDTHS) -> Derivation:
-    """From the index of the Hessian, by counting strings once and once for each pivot."""
+    """From the index of the Hessian, by counting strings once and once for each pivot; first a curve down."""
     layers = len(widths) - 1
     cited = Row(
         deep_counts.index_relation(layers),
         "the inertia at every critical point",
         CitedStatement("linear_networks.hessian_index", {"widths": widths}),
     )
-    rows = (cited, *deep_counts.bound_rows(layers))
+    rows = (*descent_curves.rows(), cited, *deep_counts.bound_rows(layers))
     limit = deep_counts.limiting_case(layers, deep_counts.untightened(layers))
     return Derivation(statement(widths), rows, limit)
 
@@ -62,5 +62,7 @@ def _summary() -> str:
         r"$\mathrm{inv}(S)$. So a critical point that has not chosen the largest eigenvalues is a strict "
         r"saddle; one that has chosen the $r$ largest is a strict saddle where some pivot is not tightened, "
         r"and else its Hessian has no negative eigenvalue: it is a global minimum, or a non-strict "
-        r"saddle, which two layers do not have."
+        r"saddle, which two layers do not have. Where idle units are silent a curve along which the loss "
+        r"falls "
+        r"at order $t^H$ shows that it is no local minimum."
     )

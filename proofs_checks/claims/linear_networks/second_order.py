@@ -13,10 +13,10 @@ from proofs_checks.claim import Claim, Point
 from proofs_checks.claims.linear_networks.hessian_index import cases, pause_indices, trained_widths
 from proofs_checks.comparators import Identity
 from proofs_checks.experiment import on_host
-from proofs_checks.linear_landscape import deep_exact, deep_trained
+from proofs_checks.linear_landscape import deep_exact, deep_trained, descent
 from proofs_checks.linear_landscape.deep_exact import Rule
 from proofs_checks.profile import Profile
-from theory.linear_landscape import deep_counts
+from theory.linear_landscape import deep_counts, descent_curves
 
 Widths = tuple[int, ...]
 
@@ -31,6 +31,7 @@ def claims(profile: Profile, widths: Widths = (4, 3, 3, 3)) -> tuple[Claim, ...]
         _kinds(profile, widths),
         _pivots(profile, widths),
         _pauses(profile, widths),
+        *_curves(profile, widths),
         *_controls(profile, widths),
     )
 
@@ -80,6 +81,36 @@ def _pauses(profile: Profile, widths: Widths) -> Claim:
         (Point({"widths": list(sizes)}, predicted),),
         profile.scale(4),
     )
+
+
+def _curves(profile: Profile, widths: Widths) -> tuple[Claim, ...]:
+    """Silent saddles of {1, ..., r}, whose Hessians have no negative eigenvalue with three layers or more."""
+    layers = len(widths) - 1
+
+    def claim(drop: Expr) -> Claim:
+        return Claim(
+            "curve down from silent saddles",
+            "the exact loss at a step $t$ of every layer is lower by $s t^H - t^{2 H} / 2$: number of "
+            "exceptions",
+            _BUDGET,
+            on_host(partial(descent.curve_exceptions, drop=drop)),
+            tuple(Point(case, 0.0) for case in cases(widths)),
+            profile.scale(4),
+        )
+
+    form = descent_curves.drop(layers)
+    declared = replace(claim(form), closed_forms=(ClosedForm("change", form, descent.regimes(), claim),))
+    if layers == 2:
+        return (declared,)
+    second = _control(
+        profile,
+        "curve down at second order",
+        "the loss is lower by $s t^2 - t^4 / 2$ there, as with two layers: number of exceptions",
+        partial(descent.curve_exceptions, drop=descent_curves.drop(2)),
+        Point(cases(widths)[0], 0.0),
+        "one direction passes through every layer, each of which has moved by $t$",
+    )
+    return (declared, second)
 
 
 def three_layers(widths: Widths) -> Widths:

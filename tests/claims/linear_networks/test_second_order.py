@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sympy import Integer, Le, Matrix, Rational, hessian, symbols
+from sympy import Eq, Integer, Le, Matrix, Rational, expand, hessian, symbols
 
 from proofs_checks import verify
 from proofs_checks.claims.linear_networks.second_order import claims
@@ -12,9 +12,9 @@ from proofs_checks.linear_landscape import deep_exact
 from proofs_checks.profile import Profile
 from proofs_checks.store import open_store
 from theory.derivation import check
-from theory.linear_landscape import deep_counts, strings
+from theory.linear_landscape import deep_counts, descent_curves, strings
 from theory.linear_networks.second_order import derivation
-from theory.proving.outcome import Status
+from theory.proving.outcome import Answer, Status
 
 DERIVATION = derivation()
 
@@ -97,6 +97,22 @@ def test_a_non_strict_saddle_is_no_minimum():
     t = Rational(1, 10)
     assert hessian(SCALAR, W).subs(dict.fromkeys(W, 0)).is_zero_matrix
     assert SCALAR.subs(dict.fromkeys(W, t)) < SCALAR.subs(dict.fromkeys(W, 0))
+
+
+def test_rows_of_the_curve_with_a_planted_error_are_refuted():
+    for row in descent_curves.rows()[:2]:
+        left, right = row.relation.args
+        assert row.method.discharge(row.relation, None).answer is Answer.YES
+        assert row.method.discharge(Eq(left, 2 * right, evaluate=False), None).answer is Answer.NO
+
+
+@pytest.mark.parametrize("layers", [2, 3, 5])
+def test_the_change_along_the_curve_at_the_origin(layers):
+    # All layers t e_1 e_1^T and M = diag(3, 2): the loss is ((3 - t^H)^2 + 4) / 2.
+    t = descent_curves.t
+    loss = ((3 - t**layers) ** 2 + 4) / 2
+    change = descent_curves.drop(layers).subs(descent_curves.s, 3)
+    assert expand(loss - loss.subs(t, 0) - change) == 0
 
 
 def test_all_saddles_of_two_layers_are_strict():
