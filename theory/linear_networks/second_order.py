@@ -62,6 +62,7 @@ def _summary() -> str:
         r"$\mathrm{inv}(S)$. So a critical point that has not chosen the largest eigenvalues is a strict "
         r"saddle; one that has chosen the $r$ largest is a strict saddle where some pivot is not tightened, "
         r"and else its Hessian has no negative eigenvalue: it is a global minimum, or a non-strict "
-        r"saddle, which two layers do not have. With fewer than the largest rank chosen and idle units silent "
+        r"saddle, which two layers do not have. With fewer than the largest rank chosen and idle units "
+        r"silent "
         r"the loss falls at order $t^H$ along a curve: no such saddle is a local minimum."
     )
